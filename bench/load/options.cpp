@@ -1,0 +1,126 @@
+#include "bench/load/options.h"
+
+#include <array>
+#include <charconv>
+#include <stdexcept>
+#include <utility>
+
+namespace sojourn::load {
+
+const char* const kUsage =
+    "Usage: sojourn_load [--option value ...]\n"
+    "Loads a server that speaks the Redis protocol and prints one line of JSON.\n"
+    "  --workload get|set|mix|touch   mix: ten GETs for each SET; touch: GET, EXPIRE in turn "
+    "(get)\n"
+    "  --fill                         instead: SET every key once\n"
+    "  --host ADDRESS --port N        (127.0.0.1, 6379)\n"
+    "  --keys N                       sessions there are (1000000)\n"
+    "  --value-bytes N                at least 8 (512)\n"
+    "  --ttl SECONDS                  what SET and EXPIRE give (1800)\n"
+    "  --connections N                over all threads (50)\n"
+    "  --threads N                    (1)\n"
+    "  --in-flight N                  requests sent at once on a connection, which then waits for\n"
+    "                                 all their replies (1)\n"
+    "  --requests N                   (1000000)\n"
+    "  --seconds N                    instead of a number of requests\n"
+    "  --zipf EXPONENT                0: all keys alike (0)\n"
+    "  --seed N                       (1)\n";
+
+namespace {
+
+constexpr std::array<std::pair<std::string_view, Workload>, 5> kWorkloads = {{
+    {"fill", Workload::fill},
+    {"get", Workload::get},
+    {"set", Workload::set},
+    {"mix", Workload::mix},
+    {"touch", Workload::touch},
+}};
+
+[[noreturn]] void refuse(std::string_view option, std::string_view value, std::string_view wanted) {
+  throw std::invalid_argument(std::string(option) + " " + std::string(value) + ": expected " +
+                              std::string(wanted));
+}
+
+template <typename Number>
+Number number(std::string_view option, std::string_view value, Number least, Number most) {
+  Number result{};
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), result);
+  if (error != std::errc{} || end != value.data() + value.size() || result < least ||
+      result > most) {
+    refuse(option, value, "a number from " + std::to_string(least) + " to " + std::to_string(most));
+  }
+  return result;
+}
+
+Workload workload(std::string_view option, std::string_view value) {
+  for (const auto& [name, workload] : kWorkloads) {
+    if (name == value && workload != Workload::fill) return workload;
+  }
+  refuse(option, value, "get, set, mix or touch");
+}
+
+void apply(std::string_view option, std::string_view value, Options& options) {
+  const auto count = [&](std::uint64_t least, std::uint64_t most) {
+    return number<std::uint64_t>(option, value, least, most);
+  };
+  constexpr std::uint64_t kSecondsMax = 1'000'000'000;
+  if (option == "--host") {
+    options.host = value;
+  } else if (option == "--port") {
+    options.port = static_cast<std::uint16_t>(count(1, 65535));
+  } else if (option == "--workload") {
+    options.workload = workload(option, value);
+  } else if (option == "--keys") {
+    options.keys = count(1, 1'000'000'000'000);
+  } else if (option == "--value-bytes") {
+    options.value_bytes = count(8, 512u << 20);
+  } else if (option == "--ttl") {
+    options.ttl = std::chrono::seconds(count(1, kSecondsMax));
+  } else if (option == "--connections") {
+    options.connections = count(1, 60'000);
+  } else if (option == "--threads") {
+    options.threads = count(1, 1024);
+  } else if (option == "--in-flight") {
+    options.in_flight = count(1, 100'000);
+  } else if (option == "--requests") {
+    options.requests = count(1, 1'000'000'000'000);
+  } else if (option == "--seconds") {
+    options.duration = std::chrono::seconds(count(1, kSecondsMax));
+  } else if (option == "--zipf") {
+    options.zipf = number<double>(option, value, 0, 10);
+  } else if (option == "--seed") {
+    options.seed = count(0, UINT64_MAX);
+  } else {
+    throw std::invalid_argument(std::string(option) + ": no such option; --help tells them");
+  }
+}
+
+}  // namespace
+
+std::string_view name_of(Workload workload) {
+  for (const auto& [name, value] : kWorkloads) {
+    if (value == workload) return name;
+  }
+  return "";
+}
+
+Options parse_options(int argc, char** argv) {
+  Options options;
+  bool fill = false;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view option = argv[i];
+    if (option == "--fill") {
+      fill = true;
+      continue;
+    }
+    if (i + 1 == argc) throw std::invalid_argument(std::string(option) + ": its value is missing");
+    apply(option, argv[++i], options);
+  }
+  if (fill) options.workload = Workload::fill;
+  if (options.connections < options.threads) {
+    throw std::invalid_argument("--connections must be at least --threads");
+  }
+  return options;
+}
+
+}  // namespace sojourn::load

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace sojourn::load {
+
+enum class Workload {
+  fill,   // SET of every key once, in order
+  get,    // GET
+  set,    // SET with a TTL
+  mix,    // ten GETs for each SET with a TTL
+  touch,  // GET and EXPIRE of the same key, in turn
+};
+
+struct Options {
+  std::string host = "127.0.0.1";  // an IPv4 address
+  std::uint16_t port = 6379;
+  Workload workload = Workload::get;
+  std::uint64_t keys = 1'000'000;
+  std::size_t value_bytes = 512;
+  std::chrono::seconds ttl{1800};
+  std::size_t connections = 50;
+  std::size_t threads = 1;
+  std::size_t in_flight = 1;           // requests on each connection
+  std::uint64_t requests = 1'000'000;  // not for fill
+  std::chrono::seconds duration{0};    // if not 0, this counts and not the number of requests
+  double zipf = 0;                     // exponent; 0: all keys alike
+  std::uint64_t seed = 1;
+};
+
+extern const char* const kUsage;
+
+std::string_view name_of(Workload workload);
+
+// Throws std::invalid_argument with a line for people.
+Options parse_options(int argc, char** argv);
+
+}  // namespace sojourn::load

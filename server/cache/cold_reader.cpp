@@ -1,0 +1,143 @@
+#include "server/cache/cold_reader.h"
+
+#include <cstring>
+#include <utility>
+
+#include "server/cache/large_hash.h"
+#include "server/cache/packed_hash.h"
+
+namespace sojourn::server {
+namespace {
+
+// Reads a large hash's rows, in order, until its collection ends.
+Result<std::unique_ptr<LargeHash>> read_fields(std::uint64_t collection, Cursor& fields) {
+  auto hash = std::make_unique<LargeHash>(collection);
+  const auto prefix_bytes = collection_prefix(collection);
+  const std::string_view prefix(prefix_bytes.data(), prefix_bytes.size());
+  for (fields.seek(prefix); fields.valid() && fields.key().starts_with(prefix); fields.next()) {
+    const auto value = decode_field(fields.key(), fields.value());
+    if (!value) return value.error();
+    hash->put(fields.key().substr(prefix.size()), *value);
+  }
+  if (auto failure = fields.failure()) return *failure;
+  if (hash->size() == 0) return Error{Errc::damaged, "a large hash has no fields on disk"};
+  return hash;
+}
+
+Result<Entry*> make_value(std::string_view key, const Record& record, Cursor& fields) {
+  if (record.type == RecordType::large_hash) {
+    auto hash = read_fields(record.collection, fields);
+    if (!hash) return hash.error();
+    Entry* const entry = Entry::make(key, sizeof(LargeHash*));
+    entry->set_type(ValueType::hash);
+    entry->set_large_hash(hash->release());
+    entry->set_wide(true);
+    return entry;
+  }
+  if (record.type == RecordType::hash && !packed_hash::well_formed(record.value)) {
+    return Error{Errc::damaged, "the fields of a packed hash make no sense"};
+  }
+  Entry* const entry = Entry::make(key, record.value.size());
+  std::memcpy(entry->value_data(), record.value.data(), record.value.size());
+  if (record.type == RecordType::hash) {
+    entry->set_type(ValueType::hash);
+    entry->set_wide(!packed_hash::compact(record.value));
+  }
+  return entry;
+}
+
+}  // namespace
+
+Result<Entry*> make_entry(std::string_view row_key, std::string_view row,
+                          std::optional<std::string_view> touch_row, Cursor& fields, Time now) {
+  const auto record = decode_record(row_key, row);
+  if (!record) return record.error();
+  const auto split = split_row_key(row_key);
+  if (!split) return Error{Errc::damaged, "the key is too short to name a database"};
+  Time deadline = record->deadline;
+  std::uint64_t version = record->version;
+  if (touch_row) {
+    const auto touch = decode_touch(row_key, *touch_row);
+    if (!touch) return touch.error();
+    if (touch->version > version) {
+      deadline = touch->deadline;
+      version = touch->version;
+    }
+  }
+  auto made = make_value(split->key, *record, fields);
+  if (!made) return made.error();
+  Entry* const entry = *made;
+  entry->set_deadline(std::min(deadline, record->absolute_deadline));
+  entry->set_version(version);
+  entry->set_created(record->created);
+  entry->set_used(now);
+  entry->set_touch_row(touch_row.has_value());
+  return entry;
+}
+
+ColdReader::ColdReader(Store& store, std::unique_ptr<Cursor> fields, const Clock& clock,
+                       Install install, std::size_t threads)
+    : store_(store), clock_(clock), install_(std::move(install)), fields_(std::move(fields)) {
+  for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
+}
+
+ColdReader::~ColdReader() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void ColdReader::read(std::vector<Wanted> wanted, Ready ready, std::optional<Error> error) {
+  {
+    std::lock_guard lock(mutex_);
+    jobs_.push_back({std::move(wanted), std::move(ready), std::move(error)});
+  }
+  wake_.notify_one();
+}
+
+void ColdReader::run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    wake_.wait(lock, [&] { return stopping_ || !jobs_.empty(); });
+    if (stopping_) return;
+    Job job = std::move(jobs_.front());
+    jobs_.pop_front();
+    lock.unlock();
+    for (const Wanted& wanted : job.wanted) {
+      if (job.error) break;
+      job.error = read_one(wanted);
+    }
+    job.ready(std::move(job.error));
+    lock.lock();
+  }
+}
+
+// Nobody has changed the key since the store was opened, or it would be known in RAM: so reading
+// its two rows one after the other sees one state.
+std::optional<Error> ColdReader::read_one(const Wanted& wanted) {
+  const auto prefix = database_prefix(wanted.id);
+  const std::string row_key = std::string(prefix.data(), prefix.size()) + wanted.key;
+  const auto row = store_.read(Column::records, row_key);
+  if (!row) return row.error();
+  if (!*row) {
+    install_(wanted, nullptr, ValueType::absent);
+    return std::nullopt;
+  }
+  const auto touch = store_.read(Column::touches, row_key);
+  if (!touch) return touch.error();
+  Result<Entry*> entry = [&] {
+    std::lock_guard lock(fields_mutex_);
+    return make_entry(row_key, **row, *touch, *fields_, clock_.now());
+  }();
+  if (entry) {
+    install_(wanted, *entry, (*entry)->type());
+    return std::nullopt;
+  }
+  if (entry.error().code == Errc::damaged) install_(wanted, nullptr, ValueType::damaged);
+  return entry.error();
+}
+
+}  // namespace sojourn::server

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "server/base/result.h"
+#include "server/cache/entry.h"
+#include "server/store/record.h"
+#include "server/store/store.h"
+
+namespace sojourn::server {
+
+// Turns a record, with its touch row if it has one, into an entry. `fields` walks Column::fields;
+// used for large hashes only. Fails with Errc::damaged, or as the store does.
+Result<Entry*> make_entry(std::string_view row_key, std::string_view row,
+                          std::optional<std::string_view> touch_row, Cursor& fields, Time now);
+
+// A few threads that read single keys from the store for workers, which never wait for a disk.
+// Threading: any thread.
+class ColdReader {
+ public:
+  struct Wanted {
+    DatabaseId id;
+    std::string key;
+  };
+  using Ready = std::function<void(std::optional<Error>)>;
+  // Gets what was found: an entry, or nullptr and why not. Called by the reader's threads.
+  using Install = std::function<void(const Wanted&, Entry*, ValueType)>;
+
+  // `fields`: a walk made before anything was written in this process; see RocksDB's vector
+  // memtable.
+  ColdReader(Store& store, std::unique_ptr<Cursor> fields, const Clock& clock, Install install,
+             std::size_t threads);
+  ~ColdReader();  // what is still wanted is not read, and its `ready` not called
+
+  // Reads and installs all of these, then calls ready; with `error` at once if it is given.
+  void read(std::vector<Wanted> wanted, Ready ready, std::optional<Error> error = {});
+
+ private:
+  struct Job {
+    std::vector<Wanted> wanted;
+    Ready ready;
+    std::optional<Error> error;
+  };
+  void run();
+  std::optional<Error> read_one(const Wanted& wanted);
+
+  Store& store_;
+  const Clock& clock_;
+  const Install install_;
+  std::mutex fields_mutex_;
+  std::unique_ptr<Cursor> fields_;  // guarded by fields_mutex_
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Job> jobs_;
+  bool stopping_ = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace sojourn::server

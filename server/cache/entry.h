@@ -1,0 +1,118 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#include "server/base/clock.h"
+
+namespace sojourn::server {
+
+class LargeHash;
+
+enum class ValueType : std::uint8_t {
+  string,
+  hash,
+  // Internal; no command ever sees these. While records are being loaded, what is known not to be
+  // there (any more) stands in the table as `absent`, so that nothing old comes back from disk.
+  absent,
+  damaged,  // the record on disk cannot be read: never served, never taken for absent
+};
+
+// A key in RAM: the head of one allocation; the key's bytes and the value's follow it. Made and
+// freed by make() and free() only; changed only under its shard's lock.
+//
+// A string's value is its bytes. A small hash's is its fields, packed (packed_hash.h); a large
+// hash's is a pointer to a LargeHash, which the entry owns.
+class Entry {
+ public:
+  static Entry* make(std::string_view key, std::size_t value_bytes);
+  static void free(Entry* entry);
+  // What an entry takes, its allocation only.
+  static std::size_t bytes_for(std::size_t key_bytes, std::size_t value_bytes) {
+    return kHeadBytes + key_bytes + value_bytes;
+  }
+
+  std::string_view key() const { return {data(), key_bytes_}; }
+  ValueType type() const { return static_cast<ValueType>(type_); }
+  bool present() const { return type() <= ValueType::hash; }
+  std::string_view string() const { return value(); }  // type() is string
+  Time deadline() const { return deadline_ == kNoDeadline ? kNever : from_unix_ms(deadline_); }
+  bool has_deadline() const { return deadline_ != kNoDeadline; }
+  bool expired(Time now) const { return deadline_ <= unix_ms(now); }
+  std::uint64_t version() const { return version_; }
+  // Since it was last used; OBJECT IDLETIME. Kept in seconds.
+  std::chrono::seconds idle(Time now) const;
+  Time created() const { return Time(std::chrono::seconds(created_s_)); }
+  bool appended() const { return appended_; }  // see Transaction::put_string
+
+  // --- for the cache itself ---
+  std::string_view value() const { return {data() + key_bytes_, value_bytes_}; }
+  char* value_data() { return data() + key_bytes_; }
+  std::size_t bytes() const { return bytes_for(key_bytes_, value_bytes_); }
+  std::size_t value_bytes() const { return value_bytes_; }
+
+  void set_type(ValueType type) { type_ = static_cast<std::uint64_t>(type); }
+  void set_deadline(Time deadline) {
+    deadline_ = deadline == kNever ? kNoDeadline : unix_ms(deadline);
+  }
+  void set_version(std::uint64_t version) { version_ = version; }
+  void set_created(Time time) { created_s_ = seconds(time); }
+  void set_used(Time time) { used_s_ = seconds(time); }
+  void set_appended(bool on) { appended_ = on; }
+
+  // A large hash. Null for a small one.
+  LargeHash* large_hash() const;
+  void set_large_hash(LargeHash* hash);  // value_bytes() must be sizeof(hash)
+  bool wide() const { return wide_; }    // a hash that Redis would not hold as a listpack
+  void set_wide(bool on) { wide_ = on; }
+
+  // Changed in the transaction that holds it, not in the journal yet.
+  bool dirty() const { return dirty_; }
+  void set_dirty(bool on) { dirty_ = on; }
+  // How far behind its deadline the one on disk may be; a crash ends the session so much early.
+  static constexpr Millis kLagMax{1000};
+  Millis lag() const { return Millis(lag_ms_); }
+  void set_lag(Millis lag) { lag_ms_ = static_cast<std::uint64_t>(lag.count()); }
+  // There may be a row in Column::touches for it.
+  bool touch_row() const { return touch_row_; }
+  void set_touch_row(bool on) { touch_row_ = on; }
+  // Takes over everything but key, value and type.
+  void take_properties(const Entry& other);
+
+ private:
+  Entry() = default;
+
+  static constexpr std::int64_t kNoDeadline = (std::int64_t{1} << 55) - 1;
+  static constexpr std::size_t kHeadBytes = 32;
+
+  static std::uint32_t seconds(Time time) {
+    return static_cast<std::uint32_t>(
+        std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count());
+  }
+  const char* data() const { return reinterpret_cast<const char*>(this) + kHeadBytes; }
+  char* data() { return reinterpret_cast<char*>(this) + kHeadBytes; }
+
+  std::int64_t deadline_ : 56;
+  std::uint64_t type_ : 2;
+  std::uint64_t appended_ : 1;
+  std::uint64_t wide_ : 1;
+  std::uint64_t large_ : 1;
+  std::uint64_t dirty_ : 1;
+  std::uint64_t touch_row_ : 1;
+  std::uint64_t spare_ : 1;
+  std::uint64_t version_ : 54;  // a million changes a second for 500 years
+  std::uint64_t lag_ms_ : 10;
+  std::uint32_t key_bytes_;
+  std::uint32_t value_bytes_;
+  std::uint32_t created_s_;
+  std::uint32_t used_s_;
+};
+static_assert(sizeof(Entry) == 32);
+
+// The latest deadline an entry can hold, in a million years; later ones are kept as this one.
+inline constexpr Time kLatestDeadline = Time(Millis((std::int64_t{1} << 55) - 2));
+
+}  // namespace sojourn::server

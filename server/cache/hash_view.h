@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+namespace sojourn::server {
+
+class Entry;
+
+// The fields of a hash, small (packed into its entry, in order of insertion) or large (a table of
+// its own). Reading only; changes go through Transaction.
+class HashView {
+ public:
+  using Field = std::pair<std::string_view, std::string_view>;  // name, value
+
+  explicit HashView(const Entry& entry) : entry_(&entry) {}
+
+  std::size_t size() const;
+  std::optional<std::string_view> get(std::string_view field) const;
+  void for_each(
+      const std::function<void(std::string_view field, std::string_view value)>& visit) const;
+  // Some field, each equally likely: `random` is any 64-bit number.
+  Field random(std::uint64_t random) const;
+  // Visits some fields and returns where to go on, 0 at the end. A field that is there from the
+  // first call to the last is visited at least once. Visits about `count` fields; a small hash
+  // whole.
+  std::uint64_t scan(std::uint64_t cursor, std::size_t count,
+                     const std::function<void(std::string_view, std::string_view)>& visit) const;
+  // What Redis would hold as a listpack: never more than 128 fields, none over 64 bytes, since the
+  // hash was made. For OBJECT ENCODING.
+  bool compact() const;
+
+ private:
+  const Entry* entry_;
+};
+
+}  // namespace sojourn::server

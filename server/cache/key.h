@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace sojourn::server {
+
+// A Redis key of one command, hashed once. The hash does not depend on the database, so that a key
+// keeps its shard when it moves to another one. Made by Keyspace::key().
+struct Key {
+  std::string_view name;
+  std::uint64_t hash = 0;
+  std::uint16_t database = 0;  // as SELECT counts them
+
+  Key in(std::uint16_t other) const { return {name, hash, other}; }
+};
+
+}  // namespace sojourn::server

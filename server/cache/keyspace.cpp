@@ -1,0 +1,367 @@
+#include "server/cache/keyspace.h"
+
+#include <algorithm>
+#include <cstring>
+#include <random>
+#include <utility>
+
+#include "server/base/check.h"
+#include "server/cache/keyspace_impl.h"
+
+namespace sojourn::server {
+namespace {
+
+constexpr std::string_view kMappingRow = "databases";
+constexpr std::size_t kColdReaderThreads = 2;
+
+// A SCAN cursor: shard, place in it (a tag), and the shard's generation, 38 bits in all.
+constexpr int kTagBits = 16;
+constexpr int kGenerationShift = kTagBits + 14;
+
+std::uint64_t random_number() {
+  thread_local std::mt19937_64 numbers{std::random_device{}()};
+  return numbers();
+}
+
+}  // namespace
+
+Keyspace::Impl::Impl(Options options, const Clock& clock, Journal& journal, Store* store, Log& log)
+    : options(options),
+      clock(clock),
+      journal(journal),
+      store(store),
+      log(log),
+      due_time(clock.now()),
+      shards(std::make_unique<Shard[]>(kShards)),
+      due(std::make_unique<std::atomic<DueSlot>[]>(kShards)),
+      active_expiry(options.active_expiry) {
+  for (std::size_t i = 0; i < kShards; ++i) due[i].store(kNeverDue, std::memory_order_relaxed);
+}
+
+bool Keyspace::Impl::alive(DatabaseId id) const {
+  return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
+// --- which database is which ---
+
+void Keyspace::Impl::write_mapping(Journal::Unit& unit) const {
+  std::string row(reinterpret_cast<const char*>(&next_id), sizeof next_id);
+  row.append(reinterpret_cast<const char*>(ids.data()), ids.size() * sizeof(DatabaseId));
+  unit.put_meta(kMappingRow, row);
+}
+
+// The row: the next number to be given out, then each database's, little-endian.
+Result<void> Keyspace::Impl::read_mapping() {
+  if (store != nullptr) {
+    const auto row = store->read(Column::meta, kMappingRow);
+    if (!row) return row.error();
+    if (*row) {
+      if ((*row)->size() < 2 * sizeof(DatabaseId) || (*row)->size() % sizeof(DatabaseId) != 0) {
+        return Error{Errc::damaged, "the list of databases on disk makes no sense"};
+      }
+      std::memcpy(&next_id, (*row)->data(), sizeof next_id);
+      ids.resize((*row)->size() / sizeof(DatabaseId) - 1);
+      std::memcpy(ids.data(), (*row)->data() + sizeof next_id, ids.size() * sizeof(DatabaseId));
+    }
+  }
+  if (ids.size() >= options.databases) return {};
+  while (ids.size() < options.databases) ids.push_back(next_id++);
+  Journal::Unit unit(journal);
+  write_mapping(unit);
+  return {};
+}
+
+JournalPosition Keyspace::Impl::remap(const std::function<void(Journal::Unit&)>& change) {
+  std::lock_guard guard(remap_mutex);
+  for (std::size_t i = 0; i < kShards; ++i) shards[i].lock.lock();
+  JournalPosition position;
+  {
+    Journal::Unit unit(journal);
+    change(unit);
+    write_mapping(unit);
+    position = unit.position();
+  }
+  for (std::size_t i = 0; i < kShards; ++i) shards[i].lock.unlock();
+  parts_generation.fetch_add(1, std::memory_order_release);
+  return position;
+}
+
+// --- what comes from disk ---
+
+void Keyspace::Impl::install(DatabaseId id, std::string_view key, Entry* loaded, ValueType type) {
+  const std::uint64_t hash = hash_with(secret, key);
+  const std::size_t index = shard_index(hash);
+  Shard& shard = shards[index];
+  if (loaded == nullptr) {
+    loaded = Entry::make(key, 0);
+    loaded->set_type(type);
+  }
+  const std::lock_guard guard(shard.lock);
+  // What RAM knows is newer; and a database that was flushed meanwhile is gone.
+  if (!alive(id) || shard.find(id, key, hash)) return release(loaded);
+  if (type == ValueType::damaged) {
+    damaged.fetch_add(1, std::memory_order_relaxed);
+    settled.store(false, std::memory_order_release);
+  }
+  if (loaded->present()) this->loaded.fetch_add(1, std::memory_order_relaxed);
+  file(index, shard.insert(id, loaded, hash));
+}
+
+void Keyspace::Impl::finish_warming() {
+  std::vector<std::function<void()>> waiters;
+  {
+    std::lock_guard guard(warm_mutex);
+    warm.store(true, std::memory_order_release);
+    if (damaged.load() == 0) settled.store(true, std::memory_order_release);
+    waiters.swap(warm_waiters);
+  }
+  // What was known not to be there need not be remembered any more.
+  parts_generation.fetch_add(1, std::memory_order_release);
+  for (const auto& ready : waiters) ready();
+}
+
+void Keyspace::Impl::release(Entry* entry) {
+  if (LargeHash* const hash = entry->large_hash()) {
+    entry->set_large_hash(nullptr);
+    const std::lock_guard guard(garbage_mutex);
+    garbage.emplace_back(hash);
+    has_garbage.store(true, std::memory_order_release);
+  }
+  Entry::free(entry);
+}
+
+// --- the keyspace ---
+
+Keyspace::Keyspace() = default;
+Keyspace::~Keyspace() = default;
+
+Result<std::unique_ptr<Keyspace>> Keyspace::open(Options options, const Clock& clock,
+                                                 Journal& journal, Store* store, Log& log) {
+  std::unique_ptr<Keyspace> keyspace(new Keyspace());
+  keyspace->impl_ = std::make_unique<Impl>(options, clock, journal, store, log);
+  Impl& impl = *keyspace->impl_;
+  Loader::Walks walks;
+  std::unique_ptr<Cursor> cold_fields;
+  if (store != nullptr) {
+    // Before the first write: see Loader and ColdReader.
+    for (auto [column, walk] :
+         {std::pair{Column::records, &walks.records}, std::pair{Column::touches, &walks.touches},
+          std::pair{Column::fields, &walks.fields}, std::pair{Column::fields, &cold_fields}}) {
+      auto made = store->walk(column);
+      if (!made) return made.error();
+      *walk = std::move(*made);
+    }
+  }
+  if (auto read = impl.read_mapping(); !read) return read.error();
+  if (store == nullptr) return keyspace;
+
+  impl.warm = false;
+  impl.settled = false;
+  for (std::size_t i = 0; i < Impl::kShards; ++i) impl.shards[i].warm = false;
+  impl.cold_reader = std::make_unique<ColdReader>(
+      *store, std::move(cold_fields), clock,
+      [&impl](const ColdReader::Wanted& wanted, Entry* entry, ValueType type) {
+        impl.cold_reads.fetch_add(1, std::memory_order_relaxed);
+        impl.install(wanted.id, wanted.key, entry, type);
+      },
+      kColdReaderThreads);
+  impl.loader = std::make_unique<Loader>(
+      std::move(walks), clock, log,
+      [&impl](DatabaseId id, std::string_view key, Entry* entry, ValueType type) {
+        impl.install(id, key, entry, type);
+      },
+      [&impl](std::uint64_t collection) {
+        Journal::Unit(impl.journal).erase_collection(collection);
+      },
+      [&impl](bool whole) {
+        if (whole) impl.finish_warming();
+      });
+  return keyspace;
+}
+
+Key Keyspace::key(std::uint16_t database, std::string_view name) const {
+  return {name, hash_with(impl_->secret, name), database};
+}
+
+std::size_t Keyspace::databases() const { return impl_->options.databases; }
+Journal& Keyspace::journal() { return impl_->journal; }
+const Clock& Keyspace::clock() const { return impl_->clock; }
+
+std::size_t Keyspace::size(std::uint16_t database) const {
+  std::size_t keys = 0;
+  for (std::size_t i = 0; i < Impl::kShards; ++i) {
+    Shard& shard = impl_->shards[i];
+    const std::lock_guard guard(shard.lock);
+    const ShardPart* const part = shard.part(impl_->id_of(database));
+    if (part != nullptr) keys += part->table.size() - part->absent;
+  }
+  return keys;
+}
+
+std::size_t Keyspace::with_deadline(std::uint16_t database) const {
+  std::size_t keys = 0;
+  for (std::size_t i = 0; i < Impl::kShards; ++i) {
+    Shard& shard = impl_->shards[i];
+    const std::lock_guard guard(shard.lock);
+    const ShardPart* const part = shard.part(impl_->id_of(database));
+    if (part != nullptr) keys += part->with_deadline;
+  }
+  return keys;
+}
+
+JournalPosition Keyspace::flush(std::uint16_t database) {
+  return impl_->remap([&](Journal::Unit& unit) {
+    unit.erase_database(impl_->ids[database]);
+    impl_->ids[database] = impl_->next_id++;
+  });
+}
+
+JournalPosition Keyspace::flush_all() {
+  return impl_->remap([&](Journal::Unit& unit) {
+    for (DatabaseId& id : impl_->ids) {
+      unit.erase_database(id);
+      id = impl_->next_id++;
+    }
+  });
+}
+
+JournalPosition Keyspace::swap(std::uint16_t a, std::uint16_t b) {
+  return impl_->remap([&](Journal::Unit&) { std::swap(impl_->ids[a], impl_->ids[b]); });
+}
+
+std::uint64_t Keyspace::scan(std::uint16_t database, std::uint64_t cursor, std::size_t count,
+                             const std::function<void(const Entry&)>& visit) const {
+  const Time now = impl_->clock.now();
+  std::size_t index = (cursor >> kTagBits) & (Impl::kShards - 1);
+  auto tag = static_cast<std::uint32_t>(cursor & (SlotTable::kTags - 1));
+  const auto generation = static_cast<std::uint8_t>(cursor >> kGenerationShift);
+  bool check_generation = tag != 0;
+  std::size_t visited = 0;
+  std::size_t buckets_left = 1000 + 10 * std::min<std::size_t>(count, 1'000'000);
+  for (; index < Impl::kShards; ++index, tag = 0, check_generation = false) {
+    Shard& shard = impl_->shards[index];
+    const std::lock_guard guard(shard.lock);
+    // The order the cursor stands for is no more: this shard from its start again.
+    if (check_generation && shard.generation != generation) tag = 0;
+    const ShardPart* const part = shard.part(impl_->id_of(database));
+    if (part == nullptr) continue;
+    while (tag < SlotTable::kTags) {
+      if (visited >= count || buckets_left-- == 0) {
+        return std::uint64_t{shard.generation} << kGenerationShift | index << kTagBits | tag;
+      }
+      tag = part->table.visit_from<Entry>(tag, [&](const Entry& entry) {
+        if (!entry.present() || entry.expired(now)) return;
+        visit(entry);
+        ++visited;
+      });
+    }
+  }
+  return 0;
+}
+
+std::optional<std::string> Keyspace::random_key(std::uint16_t database) const {
+  constexpr int kTries = 32;
+  std::optional<std::string> chosen;
+  std::uint64_t seen = 0;
+  const auto choose = [&](const Entry& entry) {
+    if (random_number() % ++seen == 0) chosen = std::string(entry.key());
+  };
+  for (int attempt = 0; attempt < kTries && !chosen; ++attempt) {
+    scan(database, random_number() & ((std::uint64_t{1} << kGenerationShift) - 1), 1, choose);
+  }
+  // Hardly any keys: the first there is.
+  std::uint64_t cursor = 0;
+  while (!chosen) {
+    cursor = scan(database, cursor, 1, choose);
+    if (cursor == 0) break;
+  }
+  return chosen;
+}
+
+bool Keyspace::warm() const { return impl_->warm.load(std::memory_order_acquire); }
+std::uint64_t Keyspace::loaded() const { return impl_->loaded.load(std::memory_order_relaxed); }
+
+bool Keyspace::resolve(std::span<const Key> keys, std::function<void(std::optional<Error>)> ready) {
+  if (impl_->settled.load(std::memory_order_acquire)) return true;
+  std::vector<ColdReader::Wanted> wanted;
+  std::optional<Error> damaged;
+  for (const Key& key : keys) {
+    Shard& shard = impl_->shard_of(key.hash);
+    const std::lock_guard guard(shard.lock);
+    const DatabaseId id = impl_->id_of(key.database);
+    if (const Shard::Found found = shard.find(id, key.name, key.hash)) {
+      if (found.entry()->type() == ValueType::damaged) {
+        damaged = Error{Errc::damaged, "the record of this key on disk is damaged; see the log"};
+      }
+    } else if (!shard.warm && !warm()) {
+      wanted.push_back({id, std::string(key.name)});
+    }
+  }
+  if (wanted.empty() && !damaged) return true;
+  impl_->cold_reader->read(std::move(wanted), std::move(ready), std::move(damaged));
+  return false;
+}
+
+void Keyspace::when_warm(std::function<void()> ready) {
+  {
+    const std::lock_guard guard(impl_->warm_mutex);
+    if (!warm()) {
+      impl_->warm_waiters.push_back(std::move(ready));
+      return;
+    }
+  }
+  ready();
+}
+
+void Keyspace::set_active_expiry(bool on) { impl_->active_expiry = on; }
+
+Keyspace::Stats Keyspace::stats() const {
+  Stats stats;
+  stats.cold_reads = impl_->cold_reads.load(std::memory_order_relaxed);
+  for (std::size_t i = 0; i < Impl::kShards; ++i) {
+    Shard& shard = impl_->shards[i];
+    const std::lock_guard guard(shard.lock);
+    stats.hits += shard.hits;
+    stats.misses += shard.misses;
+    stats.expired += shard.expired;
+  }
+  return stats;
+}
+
+void Keyspace::reset_stats() {
+  impl_->cold_reads = 0;
+  for (std::size_t i = 0; i < Impl::kShards; ++i) {
+    Shard& shard = impl_->shards[i];
+    const std::lock_guard guard(shard.lock);
+    shard.hits = shard.misses = shard.expired = 0;
+  }
+}
+
+std::size_t Keyspace::entry_bytes() const {
+  std::size_t bytes = Impl::kShards * (sizeof(Shard) + sizeof(DueSlot));
+  for (std::size_t i = 0; i < Impl::kShards; ++i) {
+    Shard& shard = impl_->shards[i];
+    const std::lock_guard guard(shard.lock);
+    bytes += shard.entry_bytes + shard.table_bytes();
+  }
+  return bytes;
+}
+
+std::size_t Keyspace::entry_bytes_of(const Entry& entry) const {
+  // Its share of a bucket that is 70-80 % full.
+  constexpr std::size_t kBucketShare = sizeof(SlotTable::Bucket) / 5;
+  const LargeHash* const hash = entry.large_hash();
+  return entry.bytes() + kBucketShare + (hash != nullptr ? hash->bytes() : 0);
+}
+
+bool Keyspace::upkeep(std::size_t worker, std::size_t workers, Millis budget) {
+  const auto end = std::chrono::steady_clock::now() + budget;
+  const auto out_of_time = [&] { return std::chrono::steady_clock::now() >= end; };
+  bool more = false;
+  if (impl_->active_expiry) more = impl_->expire(worker, workers, out_of_time);
+  more = impl_->clean_up(worker, workers, out_of_time) || more;
+  if (worker == 0 && impl_->has_garbage) more = impl_->drain_hashes() || more;
+  return more;
+}
+
+}  // namespace sojourn::server

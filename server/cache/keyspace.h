@@ -1,0 +1,96 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "server/base/clock.h"
+#include "server/base/log.h"
+#include "server/cache/journal.h"
+#include "server/cache/key.h"
+#include "server/cache/transaction.h"
+#include "server/store/store.h"
+
+namespace sojourn::server {
+
+// All sessions in RAM: 2^12 shards by the high bits of a key's hash, each with one lock, and in
+// each a table and a due list per database.
+//
+// Threading: any thread. Nothing here waits for a disk.
+class Keyspace {
+ public:
+  struct Options {
+    std::size_t databases = 16;
+    bool active_expiry = true;
+  };
+
+  // Figures since the start (reset_stats()), summed over threads.
+  struct Stats {
+    std::uint64_t hits = 0;
+    std::uint64_t misses = 0;
+    std::uint64_t expired = 0;
+    std::uint64_t cold_reads = 0;
+  };
+
+  // `store` is null when nothing is kept on disk. Otherwise reads which database is which from it,
+  // and starts warming: see warm().
+  static Result<std::unique_ptr<Keyspace>> open(Options options, const Clock& clock,
+                                                Journal& journal, Store* store, Log& log);
+  ~Keyspace();
+
+  Key key(std::uint16_t database, std::string_view name) const;
+  std::size_t databases() const;
+
+  // --- whole databases; position: what a reply must wait for ---
+  std::size_t size(std::uint16_t database) const;  // keys, expired ones not yet removed too
+  std::size_t with_deadline(std::uint16_t database) const;  // of them, those that have a deadline
+  // Gone at once for everybody; memory and disk are given back in small steps afterwards.
+  JournalPosition flush(std::uint16_t database);
+  JournalPosition flush_all();
+  JournalPosition swap(std::uint16_t a, std::uint16_t b);
+  // Visits keys of about `count` live entries and returns where to go on, 0 at the end. A key there
+  // from the first call to the last is visited at least once. Any number is a valid cursor. Cursors
+  // stay below 2^53, for clients that hold numbers as doubles. One call looks at a bounded number
+  // of entries, so it may visit none. Nothing may be changed, and no lock taken, within `visit`.
+  std::uint64_t scan(std::uint16_t database, std::uint64_t cursor, std::size_t count,
+                     const std::function<void(const Entry&)>& visit) const;
+  std::optional<std::string> random_key(std::uint16_t database) const;
+
+  // --- warming: while the store's records are still being loaded, a key may be on disk only ---
+  bool warm() const;
+  // Records loaded so far, for INFO.
+  std::uint64_t loaded() const;
+  // True when all of these are known (in RAM, or known not to be there), so that a Transaction may
+  // be made with them. Otherwise has them read by the pool and calls `ready` when they are, from
+  // any thread, once; ask again then. On failure `ready` gets the error: the store cannot be read.
+  bool resolve(std::span<const Key> keys, std::function<void(std::optional<Error>)> ready);
+  // Calls `ready` once everything is loaded, from any thread; at once if it is.
+  void when_warm(std::function<void()> ready);
+
+  // --- upkeep, by workers, in small steps; worker w of n takes every n-th shard ---
+  // Removes what has fallen due, gives back flushed databases' memory.
+  // Stops after about `budget` of time; true if there is more to do at once.
+  bool upkeep(std::size_t worker, std::size_t workers, Millis budget);
+  void set_active_expiry(bool on);  // DEBUG SET-ACTIVE-EXPIRE
+
+  Stats stats() const;
+  void reset_stats();
+  std::size_t entry_bytes() const;                       // what entries, tables and due lists take
+  std::size_t entry_bytes_of(const Entry& entry) const;  // MEMORY USAGE
+
+  Journal& journal();
+  const Clock& clock() const;
+
+ private:
+  friend class Transaction;
+  Keyspace();
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sojourn::server

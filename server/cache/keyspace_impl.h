@@ -1,0 +1,113 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "server/cache/cold_reader.h"
+#include "server/cache/keyspace.h"
+#include "server/cache/large_hash.h"
+#include "server/cache/loader.h"
+#include "server/cache/shard.h"
+
+namespace sojourn::server {
+
+// What keyspace.cpp, transaction.cpp, upkeep.cpp and the loading of records share.
+struct Keyspace::Impl {
+  static constexpr int kShardBits = 14;
+  static constexpr std::size_t kShards = std::size_t{1} << kShardBits;
+  static constexpr std::size_t kWorkersMax = 256;
+
+  Impl(Options options, const Clock& clock, Journal& journal, Store* store, Log& log);
+
+  static std::size_t shard_index(std::uint64_t hash) { return hash >> (64 - kShardBits); }
+  Shard& shard_of(std::uint64_t hash) { return shards[shard_index(hash)]; }
+
+  // Which number a database has on disk. Changed only with every shard locked, so whoever holds any
+  // one shard's lock may read it.
+  DatabaseId id_of(std::uint16_t database) const { return ids[database]; }
+  bool alive(DatabaseId id) const;
+  // Makes `change` to ids while nobody else can look, writes the outcome, and wakes the sweepers.
+  JournalPosition remap(const std::function<void(Journal::Unit&)>& change);
+  void write_mapping(Journal::Unit& unit) const;
+  Result<void> read_mapping();
+
+  // Something in the shard may be due earlier than was known. Under the shard's lock.
+  void lower_due(std::size_t shard, DueSlot due_slot) {
+    if (due_slot < due[shard].load(std::memory_order_relaxed)) {
+      due[shard].store(due_slot, std::memory_order_relaxed);
+    }
+  }
+  // The deadline of the entry found is as it says: files it. Under the shard's lock.
+  void file(std::size_t shard, const Shard::Found& found) {
+    if (!found.entry()->has_deadline()) return;
+    const DueSlot slot = due_time.slot_of(found.entry()->deadline());
+    found.place.lower_due(slot);
+    found.part->due = std::min(found.part->due, slot);
+    lower_due(shard, slot);
+  }
+  // Frees an entry; a large hash's fields go later, in small steps.
+  void release(Entry* entry);
+
+  // What the store has for a key comes into RAM, unless RAM knows better. `loaded` is null when the
+  // store has nothing or cannot read it (`type` absent or damaged). Any thread but with no lock
+  // held.
+  void install(DatabaseId id, std::string_view key, Entry* loaded, ValueType type);
+  // Every record has been installed.
+  void finish_warming();
+
+  // --- upkeep.cpp ---
+  struct alignas(64) Sweep {
+    std::size_t parts_at = kShards;  // the next shard to be cleaned up
+    std::uint64_t parts_generation = 0;
+  };
+  bool expire(std::size_t worker, std::size_t workers, const std::function<bool()>& out_of_time);
+  bool expire_shard(std::size_t index, DueSlot slot, Time now);
+  bool clean_up(std::size_t worker, std::size_t workers, const std::function<bool()>& out_of_time);
+  bool clean_shard(Shard& shard, std::size_t entries_max);
+  bool drain_hashes();
+
+  const Options options;
+  const Clock& clock;
+  Journal& journal;
+  Store* const store;
+  Log& log;
+  const DueTime due_time;
+  const HashSecret secret = make_hash_secret();
+
+  std::unique_ptr<Shard[]> shards;
+  std::unique_ptr<std::atomic<DueSlot>[]> due;  // per shard; dense, so that upkeep reads little
+  std::vector<DatabaseId> ids;
+  DatabaseId next_id = 1;
+  std::mutex remap_mutex;
+
+  std::atomic<bool> active_expiry;
+  std::atomic<bool> warm{true};
+  // Nothing can be on disk only, and nothing is damaged: resolve() need not look.
+  std::atomic<bool> settled{true};
+  std::atomic<std::uint64_t> loaded{0};
+  std::atomic<std::uint64_t> cold_reads{0};
+  std::atomic<std::uint64_t> damaged{0};
+  std::mutex warm_mutex;
+  std::vector<std::function<void()>> warm_waiters;
+
+  // Grows when parts may have to be given back; every worker then goes through its shards once.
+  std::atomic<std::uint64_t> parts_generation{0};
+  std::array<Sweep, kWorkersMax> sweeps;
+
+  std::mutex garbage_mutex;
+  std::vector<std::unique_ptr<LargeHash>> garbage;
+  std::atomic<bool> has_garbage{false};
+
+  // Last, so that their threads end first.
+  std::unique_ptr<ColdReader> cold_reader;
+  std::unique_ptr<Loader> loader;
+};
+
+}  // namespace sojourn::server

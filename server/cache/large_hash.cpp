@@ -1,0 +1,195 @@
+#include "server/cache/large_hash.h"
+
+#include <xxhash.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <random>
+
+#include "server/base/check.h"
+
+namespace sojourn::server {
+
+// One allocation: this head, the name's bytes, the value's.
+struct LargeHash::Field {
+  std::uint32_t name_bytes;
+  std::uint32_t value_bytes;
+
+  static Field* make(std::string_view name, std::string_view value) {
+    auto* const field =
+        static_cast<Field*>(std::malloc(sizeof(Field) + name.size() + value.size()));
+    CHECK(field != nullptr);
+    field->name_bytes = static_cast<std::uint32_t>(name.size());
+    field->value_bytes = static_cast<std::uint32_t>(value.size());
+    std::memcpy(field->data(), name.data(), name.size());
+    std::memcpy(field->data() + name.size(), value.data(), value.size());
+    return field;
+  }
+  char* data() { return reinterpret_cast<char*>(this + 1); }
+  const char* data() const { return reinterpret_cast<const char*>(this + 1); }
+  std::string_view name() const { return {data(), name_bytes}; }
+  std::string_view value() const { return {data() + name_bytes, value_bytes}; }
+  std::size_t bytes() const { return sizeof(Field) + name_bytes + value_bytes; }
+};
+
+namespace {
+
+// A seed no client can know: fields that collide under one hash's seed do not under another's.
+std::uint64_t random_seed() {
+  std::random_device device;
+  return std::uint64_t{device()} << 32 | device();
+}
+
+std::uint64_t hash_of(std::string_view name, std::uint64_t seed) {
+  return XXH3_64bits_withSeed(name.data(), name.size(), seed);
+}
+
+}  // namespace
+
+LargeHash::LargeHash(std::uint64_t collection)
+    : collection_(collection), seed_(random_seed()), parts_{std::make_shared<Part>()} {}
+
+LargeHash::~LargeHash() {
+  while (!drain(kPartFields)) {
+  }
+}
+
+SlotTable::Place LargeHash::find(Part& part, std::uint64_t hash, std::string_view name) const {
+  return part.table.find<Field>(tag_of(hash, part.depth),
+                                [&](const Field& field) { return field.name() == name; });
+}
+
+std::optional<std::string_view> LargeHash::get(std::string_view name) const {
+  const std::uint64_t hash = hash_of(name, seed_);
+  const SlotTable::Place place = find(*parts_[index_of(hash)], hash, name);
+  if (!place) return std::nullopt;
+  return place.item<Field>()->value();
+}
+
+bool LargeHash::put(std::string_view name, std::string_view value) {
+  const std::uint64_t hash = hash_of(name, seed_);
+  Field* const field = Field::make(name, value);
+  bytes_ += field->bytes();
+  Part* part = parts_[index_of(hash)].get();
+  if (const SlotTable::Place place = find(*part, hash, name)) {
+    Field* const old = place.item<Field>();
+    bytes_ -= old->bytes();
+    place.replace(field);
+    std::free(old);
+    return false;
+  }
+  // Thirty-two shared bits mean that the hashes collide, not that the part is large.
+  while (part->table.size() >= kPartFields && part->depth < 32) {
+    split(hash);
+    part = parts_[index_of(hash)].get();
+  }
+  part->table.insert(tag_of(hash, part->depth), field);
+  ++size_;
+  return true;
+}
+
+bool LargeHash::erase(std::string_view name) {
+  const std::uint64_t hash = hash_of(name, seed_);
+  Part& part = *parts_[index_of(hash)];
+  const SlotTable::Place place = find(part, hash, name);
+  if (!place) return false;
+  Field* const field = place.item<Field>();
+  bytes_ -= field->bytes();
+  part.table.erase(place);
+  std::free(field);
+  --size_;
+  return true;
+}
+
+// The part that holds `hash` becomes two, by one more bit of the hash.
+void LargeHash::split(std::uint64_t hash) {
+  if (parts_[index_of(hash)]->depth == depth_) {
+    std::vector<std::shared_ptr<Part>> doubled;
+    doubled.reserve(parts_.size() * 2);
+    for (const auto& part : parts_) doubled.insert(doubled.end(), 2, part);
+    parts_ = std::move(doubled);
+    ++depth_;
+  }
+  const std::shared_ptr<Part> old = parts_[index_of(hash)];
+  const int depth = old->depth + 1;
+  const std::shared_ptr<Part> halves[] = {std::make_shared<Part>(), std::make_shared<Part>()};
+  halves[0]->depth = halves[1]->depth = depth;
+  old->table.visit_all<Field>([&](Field& field) {
+    const std::uint64_t h = hash_of(field.name(), seed_);
+    halves[h >> (64 - depth) & 1]->table.insert(tag_of(h, depth), &field);
+  });
+  const std::size_t span = std::size_t{1} << (depth_ - old->depth);
+  const std::size_t first = index_of(hash) / span * span;
+  for (std::size_t i = 0; i < span; ++i) parts_[first + i] = halves[i >= span / 2];
+}
+
+void LargeHash::for_each(
+    const std::function<void(std::string_view, std::string_view)>& visit) const {
+  const Part* last = nullptr;
+  for (const auto& part : parts_) {
+    if (part.get() == last) continue;
+    last = part.get();
+    part->table.visit_all<Field>([&](const Field& field) { visit(field.name(), field.value()); });
+  }
+}
+
+// Picks a bucket, then a field in it: fields in fuller buckets come a little more rarely, as in
+// Redis.
+std::pair<std::string_view, std::string_view> LargeHash::random(std::uint64_t random) const {
+  CHECK(size_ > 0);
+  std::mt19937_64 numbers(random);
+  for (;;) {
+    const Part& part = *parts_[numbers() % parts_.size()];
+    if (part.table.size() == 0) continue;
+    const Field* chosen = nullptr;
+    std::uint64_t seen = 0;
+    part.table.visit_bucket<Field>(static_cast<std::uint32_t>(numbers() % part.table.buckets()),
+                                   [&](const Field& field) {
+                                     if (numbers() % ++seen == 0) chosen = &field;
+                                   });
+    if (chosen != nullptr) return {chosen->name(), chosen->value()};
+  }
+}
+
+// A cursor is the upper 48 bits of a hash.
+std::uint64_t LargeHash::scan(
+    std::uint64_t cursor, std::size_t count,
+    const std::function<void(std::string_view, std::string_view)>& visit) const {
+  std::uint64_t position = cursor & ((std::uint64_t{1} << 48) - 1);
+  std::size_t visited = 0;
+  while (visited < count) {
+    const std::uint64_t hash = position << 16;
+    const Part& part = *parts_[index_of(hash)];
+    const std::uint32_t end =
+        part.table.visit_from<Field>(tag_of(hash, part.depth), [&](const Field& field) {
+          visit(field.name(), field.value());
+          ++visited;
+        });
+    // Back from a place in the part to one in the whole order.
+    const std::uint64_t part_begin = position >> (48 - part.depth) << (48 - part.depth);
+    position = part_begin + (std::uint64_t{end} << (32 - part.depth));
+    if (position >> 48 != 0) return 0;
+  }
+  return position;
+}
+
+bool LargeHash::drain(std::size_t fields) {
+  while (!parts_.empty() && fields > 0) {
+    const std::shared_ptr<Part> part = parts_.back();
+    SlotTable& table = part->table;
+    for (std::uint32_t index = table.buckets(); index > 0 && fields > 0; --index) {
+      table.filter_bucket<Field>(index - 1, [&](Field& field) {
+        --size_;
+        bytes_ -= field.bytes();
+        fields -= fields > 0;
+        std::free(&field);
+        return false;
+      });
+    }
+    if (table.size() > 0) return false;
+    while (!parts_.empty() && parts_.back() == part) parts_.pop_back();
+  }
+  return parts_.empty();
+}
+
+}  // namespace sojourn::server

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace sojourn::server {
+
+// A small hash in one piece of bytes, in order of insertion; the form it has in RAM and on disk:
+// count (4 bytes, little-endian), then per field: name size, name, value size, value (sizes are
+// LEB128 of up to five bytes). Reading never goes outside the bytes, whatever they hold.
+namespace packed_hash {
+
+// Beyond either, a hash becomes a LargeHash.
+inline constexpr std::size_t kBytesMax = 8 * 1024;
+inline constexpr std::size_t kFieldsMax = 512;
+
+// What Redis holds as a listpack by default: hash-max-listpack-entries and -value.
+inline constexpr std::size_t kListpackFieldsMax = 128;
+inline constexpr std::size_t kListpackPieceMax = 64;
+
+// Walks the fields in order.
+class Reader {
+ public:
+  explicit Reader(std::string_view packed);
+  bool next();  // false at the end, or where the bytes make no sense
+  std::string_view name() const { return name_; }
+  std::string_view value() const { return value_; }
+  // Where the current field begins and ends in the bytes.
+  std::size_t begin() const { return begin_; }
+  std::size_t end() const { return position_; }
+
+ private:
+  bool take(std::string_view& piece);
+
+  std::string_view packed_;
+  std::size_t begin_ = 0;
+  std::size_t position_ = 0;
+  std::string_view name_;
+  std::string_view value_;
+};
+
+// Whether the bytes are a packed hash from first to last. For what comes from disk.
+bool well_formed(std::string_view packed);
+std::size_t size(std::string_view packed);
+// Whether Redis would hold it as a listpack.
+bool compact(std::string_view packed);
+std::optional<std::string_view> get(std::string_view packed, std::string_view field);
+
+// The bytes with the field set, or removed; and whether it was there before.
+std::pair<std::string, bool> with(std::string_view packed, std::string_view field,
+                                  std::string_view value);
+std::pair<std::string, bool> without(std::string_view packed, std::string_view field);
+
+}  // namespace packed_hash
+}  // namespace sojourn::server

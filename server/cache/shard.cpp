@@ -1,0 +1,132 @@
+#include "server/cache/shard.h"
+
+#include <sys/random.h>
+
+#include "server/base/check.h"
+
+namespace sojourn::server {
+
+HashSecret make_hash_secret() {
+  HashSecret secret;
+  CHECK(getrandom(secret.data(), secret.size(), 0) == static_cast<ssize_t>(secret.size()));
+  return secret;
+}
+
+Shard::~Shard() {
+  visit_parts([](ShardPart& part) {
+    part.table.visit_all<Entry>([](Entry& entry) { Entry::free(&entry); });
+  });
+}
+
+ShardPart* Shard::other_part(DatabaseId id) {
+  for (ShardPart& part : others_) {
+    if (part.id == id) return &part;
+  }
+  return nullptr;
+}
+
+ShardPart& Shard::part_for(DatabaseId id) {
+  if (ShardPart* const found = part(id)) return *found;
+  if (main_.id == 0) {
+    main_.id = id;
+    return main_;
+  }
+  others_.emplace_back();
+  others_.back().id = id;
+  return others_.back();
+}
+
+void Shard::count(ShardPart& part, const Entry& entry, int sign) {
+  if (!entry.present()) {
+    part.absent += sign;
+  } else if (entry.has_deadline()) {
+    part.with_deadline += sign;
+  }
+}
+
+Shard::Found Shard::insert(DatabaseId id, Entry* entry, std::uint64_t hash) {
+  ShardPart& part = part_for(id);
+  SlotTable::Tag tag = tag_of(entry->key(), hash);
+  if (part.table.chain_length(tag) > kChainMax && part.table.buckets() < SlotTable::kBucketsMax)
+      [[unlikely]] {
+    take_new_secret();
+    tag = tag_of(entry->key(), hash);
+  }
+  entry_bytes += entry->bytes();
+  count(part, *entry, +1);
+  return {&part, part.table.insert(tag, entry)};
+}
+
+Entry* Shard::replace(const Found& found, Entry* entry) {
+  Entry* const old = found.entry();
+  count(*found.part, *old, -1);
+  count(*found.part, *entry, +1);
+  entry_bytes += entry->bytes() - old->bytes();
+  found.place.replace(entry);
+  return old;
+}
+
+Entry* Shard::remove(const Found& found) {
+  Entry* const entry = found.entry();
+  count(*found.part, *entry, -1);
+  entry_bytes -= entry->bytes();
+  found.part->table.erase(found.place);
+  return entry;
+}
+
+DueSlot Shard::expire_due(DueSlot slot, Time now, const DueTime& due_time, std::size_t limit,
+                          std::vector<Expired>& expired) {
+  DueSlot earliest = kNeverDue;
+  visit_parts([&](ShardPart& part) {
+    if (part.due <= slot) part.due = expire_part(part, slot, now, due_time, limit, expired);
+    earliest = std::min(earliest, part.due);
+  });
+  for (const Expired& gone : expired) entry_bytes -= gone.entry->bytes();
+  this->expired += expired.size();
+  return earliest;
+}
+
+DueSlot Shard::expire_part(ShardPart& part, DueSlot slot, Time now, const DueTime& due_time,
+                           std::size_t limit, std::vector<Expired>& expired) {
+  DueSlot earliest = kNeverDue;
+  for (std::uint32_t index = 0; index < part.table.buckets(); ++index) {
+    SlotTable::Bucket& bucket = part.table.bucket(index);
+    if (bucket.due <= slot && expired.size() < limit) {
+      DueSlot next = kNeverDue;
+      part.table.filter_bucket<Entry>(index, [&](Entry& entry) {
+        if (!entry.present() || !entry.expired(now)) {
+          next = std::min(next, due_time.slot_of(entry.deadline()));
+          return true;
+        }
+        count(part, entry, -1);
+        expired.push_back({part.id, &entry});
+        return false;
+      });
+      bucket.due = next;
+    }
+    earliest = std::min(earliest, bucket.due);
+  }
+  part.table.shrink();
+  return earliest;
+}
+
+// Somebody found keys that meet in one bucket: from now on this shard's tags come from a secret of
+// its own.
+void Shard::take_new_secret() {
+  secret_ = std::make_unique<HashSecret>(make_hash_secret());
+  ++generation;
+  visit_parts([&](ShardPart& part) {
+    SlotTable spread;
+    part.table.visit_all<Entry>(
+        [&](Entry& entry) { spread.insert(tag_of(entry.key(), 0), &entry).lower_due(part.due); });
+    part.table = std::move(spread);
+  });
+}
+
+std::size_t Shard::table_bytes() const {
+  std::size_t bytes = main_.table.bytes();
+  for (const ShardPart& part : others_) bytes += part.table.bytes();
+  return bytes;
+}
+
+}  // namespace sojourn::server

@@ -1,0 +1,420 @@
+#include "server/cache/transaction.h"
+
+#include <algorithm>
+#include <cstring>
+#include <mutex>
+#include <utility>
+
+#include "server/base/check.h"
+#include "server/cache/keyspace_impl.h"
+#include "server/cache/packed_hash.h"
+
+namespace sojourn::server {
+
+Transaction::Transaction(Keyspace& keyspace, std::span<const Key> keys, Time now)
+    : keyspace_(keyspace), now_(now) {
+  for (const Key& key : keys) {
+    locked_.push_back(static_cast<std::uint16_t>(Keyspace::Impl::shard_index(key.hash)));
+  }
+  if (locked_.size() > 1) {
+    std::sort(locked_.begin(), locked_.end());
+    locked_.erase(std::unique(locked_.begin(), locked_.end()), locked_.end());
+  }
+  for (const std::uint16_t index : locked_) keyspace_.impl_->shards[index].lock.lock();
+}
+
+Shard& Transaction::shard_of(const Key& key) {
+  const auto index = static_cast<std::uint16_t>(Keyspace::Impl::shard_index(key.hash));
+  CHECK(locked_.size() == 1 ? locked_[0] == index
+                            : std::binary_search(locked_.begin(), locked_.end(), index));
+  return keyspace_.impl_->shards[index];
+}
+
+Shard::Found Transaction::look_up(const Key& key) {
+  Shard& shard = shard_of(key);
+  const Shard::Found found = shard.find(keyspace_.impl_->id_of(key.database), key.name, key.hash);
+  if (!found || !found.entry()->present()) return {};
+  if (!found.entry()->expired(now_)) [[likely]]
+    return found;
+  ++shard.expired;
+  remove(key, found);
+  return {};
+}
+
+const Entry* Transaction::find(const Key& key) {
+  Shard& shard = shard_of(key);
+  const Shard::Found found = look_up(key);
+  if (!found) {
+    ++shard.misses;
+    return nullptr;
+  }
+  ++shard.hits;
+  found.entry()->set_used(now_);
+  return found.entry();
+}
+
+const Entry* Transaction::peek(const Key& key) {
+  const Shard::Found found = look_up(key);
+  return found ? found.entry() : nullptr;
+}
+
+void Transaction::mark_used(const Key& key) {
+  if (const Shard::Found found = look_up(key)) found.entry()->set_used(now_);
+}
+
+// --- changes of one key ---
+
+void Transaction::drop_collection(const Entry& entry) {
+  if (const LargeHash* const hash = entry.large_hash()) {
+    changes_.push_back(
+        {.kind = Change::Kind::collection_erased, .key = {}, .collection = hash->collection()});
+  }
+}
+
+void Transaction::remove(const Key& key, const Shard::Found& found) {
+  Shard& shard = shard_of(key);
+  changes_.push_back(
+      {.kind = Change::Kind::erased, .touch_row = found.entry()->touch_row(), .key = key});
+  drop_collection(*found.entry());
+  if (shard.warm) {
+    released_.push_back(shard.remove(found));
+    return;
+  }
+  // The record may still be found on disk by whoever is loading: remember that it is gone.
+  Entry* const absent = Entry::make(key.name, 0);
+  absent->set_type(ValueType::absent);
+  released_.push_back(shard.replace(found, absent));
+}
+
+void Transaction::put_entry(const Key& key, Entry* entry) {
+  Shard& shard = shard_of(key);
+  const DatabaseId id = keyspace_.impl_->id_of(key.database);
+  if (const Shard::Found found = shard.find(id, key.name, key.hash)) {
+    drop_collection(*found.entry());
+    released_.push_back(shard.replace(found, entry));
+  } else {
+    shard.insert(id, entry, key.hash);
+  }
+}
+
+// After the entry's deadline was set: the shard has to look at it in time.
+void Transaction::file(const Key& key) {
+  Shard& shard = shard_of(key);
+  const Shard::Found found = shard.find(keyspace_.impl_->id_of(key.database), key.name, key.hash);
+  keyspace_.impl_->file(Keyspace::Impl::shard_index(key.hash), found);
+}
+
+void Transaction::mark_dirty(const Key& key, Entry& entry) {
+  asked_for_ = true;
+  if (entry.dirty()) return;
+  entry.set_dirty(true);
+  changes_.push_back({.kind = Change::Kind::record, .key = key});
+}
+
+void Transaction::put_string(const Key& key, std::string_view value, Time deadline, bool appended) {
+  deadline = deadline == kNever ? kNever : std::min(deadline, kLatestDeadline);
+  Shard& shard = shard_of(key);
+  const Shard::Found found = look_up(key);
+  if (deadline <= now_) {
+    asked_for_ = true;
+    if (found) remove(key, found);
+    return;
+  }
+  Entry* entry = found ? found.entry() : nullptr;
+  const bool in_place = entry != nullptr && entry->type() == ValueType::string &&
+                        entry->value_bytes() == value.size();
+  if (in_place) {
+    Shard::count(*found.part, *entry, -1);
+    std::memmove(entry->value_data(), value.data(), value.size());
+    entry->set_deadline(deadline);
+    Shard::count(*found.part, *entry, +1);
+    entry->set_appended(appended);
+    entry->set_used(now_);
+    if (deadline != kNever) keyspace_.impl_->file(Keyspace::Impl::shard_index(key.hash), found);
+  } else {
+    Entry* const made = Entry::make(key.name, value.size());
+    std::memcpy(made->value_data(), value.data(), value.size());
+    if (entry != nullptr) {
+      made->take_properties(*entry);
+    } else {
+      made->set_created(now_);
+    }
+    made->set_appended(appended);
+    made->set_wide(false);
+    made->set_deadline(deadline);
+    made->set_used(now_);
+    if (found) {
+      drop_collection(*entry);
+      released_.push_back(shard.replace(found, made));
+      if (deadline != kNever) keyspace_.impl_->file(Keyspace::Impl::shard_index(key.hash), found);
+    } else {
+      put_entry(key, made);
+      if (deadline != kNever) file(key);
+    }
+    entry = made;
+  }
+  mark_dirty(key, *entry);
+}
+
+bool Transaction::erase(const Key& key) {
+  const Shard::Found found = look_up(key);
+  if (!found) return false;
+  asked_for_ = true;
+  remove(key, found);
+  return true;
+}
+
+void Transaction::set_deadline(const Key& key, Time deadline) {
+  deadline = deadline == kNever ? kNever : std::min(deadline, kLatestDeadline);
+  const Shard::Found found = look_up(key);
+  CHECK(found);
+  asked_for_ = true;
+  if (deadline <= now_) return remove(key, found);
+  Entry& entry = *found.entry();
+  const Time old = entry.deadline();
+  if (old == deadline) return;
+  Shard::count(*found.part, entry, -1);
+  entry.set_deadline(deadline);
+  Shard::count(*found.part, entry, +1);
+  if (deadline < old) keyspace_.impl_->file(Keyspace::Impl::shard_index(key.hash), found);
+  // A deadline that moves later by less than a second need not be written: after a crash the
+  // session then ends that much early, never late. So a session in use writes one row a second at
+  // most.
+  const bool later = old != kNever && deadline != kNever && deadline > old;
+  const bool small = later && deadline - old <= Entry::kLagMax - entry.lag();
+  entry.set_lag(small ? entry.lag() + (deadline - old) : Millis(0));
+  changes_.push_back({.kind = small ? Change::Kind::small_touch : Change::Kind::touch, .key = key});
+}
+
+// --- changes of two keys ---
+
+void Transaction::rename(const Key& from, const Key& to) {
+  const Shard::Found found = look_up(from);
+  CHECK(found);
+  if (from.name == to.name && from.database == to.database) return;
+  asked_for_ = true;
+  Entry* const old = found.entry();
+  Entry* const moved = Entry::make(to.name, old->value_bytes());
+  std::memcpy(moved->value_data(), old->value_data(), old->value_bytes());
+  moved->take_properties(*old);
+  moved->set_type(old->type());
+  // The fields of a large hash belong to whoever has its pointer: from now on the new entry.
+  if (LargeHash* const hash = old->large_hash()) {
+    moved->set_large_hash(hash);
+    old->set_large_hash(nullptr);
+  }
+  moved->set_dirty(false);
+  const Entry* const overwritten = peek(to);
+  // A touch row under the new name may be there already; it is older than the record now written.
+  moved->set_touch_row(overwritten != nullptr && overwritten->touch_row());
+  remove(from, look_up(from));
+  put_entry(to, moved);
+  file(to);
+  mark_dirty(to, *moved);
+}
+
+void Transaction::copy(const Key& from, const Key& to) {
+  const Entry* const source = peek(from);
+  CHECK(source != nullptr);
+  asked_for_ = true;
+  Entry* const made = Entry::make(to.name, source->value_bytes());
+  std::memcpy(made->value_data(), source->value().data(), source->value_bytes());
+  made->take_properties(*source);
+  made->set_type(source->type());
+  made->set_dirty(false);
+  made->set_created(now_);
+  made->set_used(now_);
+  if (const LargeHash* const hash = source->large_hash()) {
+    const std::uint64_t collection = Journal::Unit(keyspace_.impl_->journal).next_collection();
+    auto* const fields = new LargeHash(collection);
+    hash->for_each(
+        [&](std::string_view field, std::string_view value) { fields->put(field, value); });
+    made->set_large_hash(fields);
+    changes_.push_back({.kind = Change::Kind::all_fields, .key = to, .hash = fields});
+  }
+  const Entry* const overwritten = peek(to);
+  made->set_touch_row(overwritten != nullptr && overwritten->touch_row());
+  put_entry(to, made);
+  file(to);
+  mark_dirty(to, *made);
+}
+
+// --- hashes ---
+
+void Transaction::put_packed(const Key& key, const Entry* old, std::string_view packed) {
+  Entry* const made = Entry::make(key.name, packed.size());
+  std::memcpy(made->value_data(), packed.data(), packed.size());
+  if (old != nullptr) {
+    made->take_properties(*old);
+  } else {
+    made->set_created(now_);
+  }
+  made->set_type(ValueType::hash);
+  made->set_used(now_);
+  if (!made->wide()) made->set_wide(!packed_hash::compact(packed));
+  put_entry(key, made);
+  mark_dirty(key, *made);
+}
+
+// The packed fields become rows of their own; the record becomes a header.
+LargeHash* Transaction::make_large(const Key& key, Entry& entry) {
+  auto* const hash = new LargeHash(Journal::Unit(keyspace_.impl_->journal).next_collection());
+  packed_hash::Reader reader(entry.value());
+  while (reader.next()) hash->put(reader.name(), reader.value());
+  changes_.push_back({.kind = Change::Kind::all_fields, .key = key, .hash = hash});
+  Entry* const made = Entry::make(key.name, sizeof hash);
+  made->take_properties(entry);
+  made->set_type(ValueType::hash);
+  made->set_wide(true);
+  made->set_large_hash(hash);
+  put_entry(key, made);
+  mark_dirty(key, *made);
+  return hash;
+}
+
+bool Transaction::put_field(const Key& key, std::string_view field, std::string_view value) {
+  const Shard::Found found = look_up(key);
+  Entry* const entry = found ? found.entry() : nullptr;
+  CHECK(entry == nullptr || entry->type() == ValueType::hash);
+  LargeHash* large = entry != nullptr ? entry->large_hash() : nullptr;
+  if (large == nullptr) {
+    const std::string_view old = entry != nullptr ? entry->value() : std::string_view();
+    if (old.size() + field.size() + value.size() <= packed_hash::kBytesMax &&
+        packed_hash::size(old) < packed_hash::kFieldsMax) {
+      const auto [packed, replaced] = packed_hash::with(old, field, value);
+      put_packed(key, entry, packed);
+      return !replaced;
+    }
+    if (entry == nullptr) {
+      put_packed(key, nullptr, packed_hash::with({}, field, value).first);
+      make_large(key, *look_up(key).entry());
+      return true;
+    }
+    large = make_large(key, *entry);
+  }
+  asked_for_ = true;
+  Entry& header = *look_up(key).entry();
+  header.set_used(now_);
+  changes_.push_back({.kind = Change::Kind::field,
+                      .key = key,
+                      .collection = large->collection(),
+                      .field = field,
+                      .value = value});
+  return large->put(field, value);
+}
+
+bool Transaction::erase_field(const Key& key, std::string_view field) {
+  const Shard::Found found = look_up(key);
+  if (!found) return false;
+  Entry& entry = *found.entry();
+  CHECK(entry.type() == ValueType::hash);
+  if (LargeHash* const large = entry.large_hash()) {
+    if (!large->erase(field)) return false;
+    asked_for_ = true;
+    changes_.push_back({.kind = Change::Kind::field_erased,
+                        .key = key,
+                        .collection = large->collection(),
+                        .field = field});
+    if (large->size() == 0) remove(key, found);
+    return true;
+  }
+  const auto [packed, erased] = packed_hash::without(entry.value(), field);
+  if (!erased) return false;
+  asked_for_ = true;
+  if (packed_hash::size(packed) == 0) {
+    remove(key, found);
+  } else {
+    put_packed(key, &entry, packed);
+  }
+  return true;
+}
+
+// --- the end ---
+
+JournalPosition Transaction::finish() {
+  if (finished_) return 0;
+  finished_ = true;
+  JournalPosition position = 0;
+  if (!changes_.empty()) {
+    Journal::Unit unit(keyspace_.impl_->journal);
+    write(unit);
+    if (asked_for_) position = unit.position();
+  }
+  for (const std::uint16_t index : locked_) keyspace_.impl_->shards[index].lock.unlock();
+  for (Entry* const entry : released_) keyspace_.impl_->release(entry);
+  return position;
+}
+
+// What a key holds at the end is what counts, so its erasures come before its record; and a
+// collection's rows go after whatever was written to them on the way.
+void Transaction::write(Journal::Unit& unit) {
+  for (const Change& change : changes_) write_rows(unit, change);
+  for (const Change& change : changes_) {
+    if (change.kind == Change::Kind::record) write_record(unit, change);
+  }
+  for (const Change& change : changes_) write_touch(unit, change);
+  for (const Change& change : changes_) {
+    if (change.kind == Change::Kind::collection_erased) unit.erase_collection(change.collection);
+  }
+}
+
+void Transaction::write_rows(Journal::Unit& unit, const Change& change) {
+  switch (change.kind) {
+    case Change::Kind::erased:
+      return unit.erase(keyspace_.impl_->id_of(change.key.database), change.key.name,
+                        change.touch_row);
+    case Change::Kind::field:
+      return unit.put_field(change.collection, change.field, change.value);
+    case Change::Kind::field_erased:
+      return unit.erase_field(change.collection, change.field);
+    case Change::Kind::all_fields:
+      return change.hash->for_each([&](std::string_view field, std::string_view value) {
+        unit.put_field(change.hash->collection(), field, value);
+      });
+    default:
+      return;
+  }
+}
+
+void Transaction::write_record(Journal::Unit& unit, const Change& change) {
+  Keyspace::Impl& impl = *keyspace_.impl_;
+  const DatabaseId id = impl.id_of(change.key.database);
+  const Shard::Found found = shard_of(change.key).find(id, change.key.name, change.key.hash);
+  if (!found || !found.entry()->dirty()) return;
+  Entry& entry = *found.entry();
+  entry.set_dirty(false);
+  entry.set_lag(Millis(0));
+  entry.set_version(unit.next_version());
+  if (!impl.journal.enabled()) return;
+  Record record;
+  record.deadline = entry.deadline();
+  record.created = entry.created();
+  record.version = entry.version();
+  record.value = entry.value();
+  if (const LargeHash* const hash = entry.large_hash()) {
+    record.type = RecordType::large_hash;
+    record.collection = hash->collection();
+    record.value = {};
+  } else {
+    record.type = entry.type() == ValueType::hash ? RecordType::hash : RecordType::string;
+  }
+  unit.put(id, change.key.name, record);
+}
+
+// The key changed, but not its record: its deadline moved, or a field of a large hash did.
+void Transaction::write_touch(Journal::Unit& unit, const Change& change) {
+  using Kind = Change::Kind;
+  const bool touch = change.kind == Kind::touch || change.kind == Kind::small_touch;
+  if (!touch && change.kind != Kind::field && change.kind != Kind::field_erased) return;
+  Keyspace::Impl& impl = *keyspace_.impl_;
+  const DatabaseId id = impl.id_of(change.key.database);
+  const Shard::Found found = shard_of(change.key).find(id, change.key.name, change.key.hash);
+  if (!found || !found.entry()->present()) return;
+  Entry& entry = *found.entry();
+  entry.set_version(unit.next_version());
+  if (change.kind != Kind::touch || !impl.journal.enabled()) return;
+  entry.set_touch_row(true);
+  unit.touch(id, change.key.name, {entry.version(), entry.deadline()});
+}
+
+}  // namespace sojourn::server

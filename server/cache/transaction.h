@@ -1,0 +1,117 @@
+#pragma once
+
+#include <boost/container/small_vector.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "server/base/clock.h"
+#include "server/cache/entry.h"
+#include "server/cache/hash_view.h"
+#include "server/cache/journal.h"
+#include "server/cache/key.h"
+#include "server/cache/shard.h"
+
+namespace sojourn::server {
+
+class Keyspace;
+
+// One command's hold on its keys: their shards are locked, in ascending order, from begin to end.
+// Changes are seen by nobody else before the end, and reach the journal there, as one unit.
+//
+// Only keys it was made with (in any database) may be asked for: anything else is a bug and ends
+// the process. Entries and views hold until the next change through the transaction; names, fields
+// and values passed in must hold until finish().
+// Expired entries are never seen: find() and peek() remove them on the way.
+class Transaction {
+ public:
+  // `keyspace` must know all the keys: see Keyspace::resolve().
+  Transaction(Keyspace& keyspace, std::span<const Key> keys, Time now);
+  ~Transaction() { finish(); }
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+
+  Time now() const { return now_; }
+
+  // What the key holds, or nullptr. find() is a use: it counts in keyspace_hits or _misses and
+  // renews the access time; peek() leaves no trace (TTL, TYPE, EXISTS of CLIENT NO-TOUCH, OBJECT).
+  const Entry* find(const Key& key);
+  const Entry* peek(const Key& key);
+  // Renews the access time only (TOUCH).
+  void mark_used(const Key& key);
+
+  // The key holds `value` and nothing else from now on, whatever it held, until `deadline`. A
+  // deadline that has passed removes the key (as SET ... PXAT in the past does). `appended`: the
+  // string was built up in place (OBJECT ENCODING says raw).
+  void put_string(const Key& key, std::string_view value, Time deadline, bool appended = false);
+  // False when there was nothing.
+  bool erase(const Key& key);
+  // The key must be there. kNever removes the deadline; one that has passed removes the key.
+  void set_deadline(const Key& key, Time deadline);
+
+  // `from` must be there; what `to` held is gone. Everything goes along: value, deadline, creation.
+  // When both are the same key, nothing happens.
+  void rename(const Key& from, const Key& to);
+  void copy(const Key& from, const Key& to);
+
+  // The fields of a hash that is there.
+  HashView hash(const Entry& entry) const { return HashView(entry); }
+  // Makes the hash if the key is not there; the key must not hold another type. True when the field
+  // is new.
+  bool put_field(const Key& key, std::string_view field, std::string_view value);
+  // Removes the key with its last field. False when the field was not there.
+  bool erase_field(const Key& key, std::string_view field);
+
+  // Writes the changes to the journal and unlocks. Returns the place a reply must wait for; 0 when
+  // nothing changed but what had expired anyway. Done by the destructor if not before.
+  JournalPosition finish();
+
+ private:
+  struct Change {
+    enum class Kind : std::uint8_t {
+      record,       // what the key holds now is to be written, if it holds anything
+      touch,        // the deadline alone
+      small_touch,  // the same, but not worth a row yet
+      erased,       // the key's rows are to go
+      field,        // of a large hash
+      all_fields,
+      field_erased,
+      collection_erased,
+    };
+    Kind kind;
+    bool touch_row = false;
+    Key key;
+    std::uint64_t collection = 0;
+    const LargeHash* hash = nullptr;
+    std::string_view field = {};
+    std::string_view value = {};
+  };
+
+  Shard& shard_of(const Key& key);
+  Shard::Found look_up(const Key& key);  // without expired and absent entries
+  void remove(const Key& key, const Shard::Found& found);
+  // Puts a new entry where the key's old one is, if it has one.
+  void put_entry(const Key& key, Entry* entry);
+  void file(const Key& key);
+  void mark_dirty(const Key& key, Entry& entry);
+  void put_packed(const Key& key, const Entry* old, std::string_view packed);
+  LargeHash* make_large(const Key& key, Entry& entry);
+  void drop_collection(const Entry& entry);
+  void write(Journal::Unit& unit);
+  void write_rows(Journal::Unit& unit, const Change& change);
+  void write_record(Journal::Unit& unit, const Change& change);
+  void write_touch(Journal::Unit& unit, const Change& change);
+
+  Keyspace& keyspace_;
+  const Time now_;
+  boost::container::small_vector<std::uint16_t, 4> locked_;  // shards, ascending
+  boost::container::small_vector<Change, 2> changes_;
+  // Freed at the end, without a lock held; until then changes_ may point into them.
+  boost::container::small_vector<Entry*, 2> released_;
+  bool asked_for_ = false;  // some change is more than the removal of something expired
+  bool finished_ = false;
+};
+
+}  // namespace sojourn::server

@@ -1,0 +1,113 @@
+// What workers do for the keyspace between requests, in small steps.
+
+#include <algorithm>
+
+#include "server/base/check.h"
+#include "server/cache/keyspace_impl.h"
+
+namespace sojourn::server {
+namespace {
+
+constexpr std::size_t kExpireAtOnce = 64;  // entries under one hold of a shard's lock
+constexpr std::size_t kCleanAtOnce = 512;
+constexpr std::size_t kDrainAtOnce = 1024;  // fields of a large hash
+
+}  // namespace
+
+bool Keyspace::Impl::expire(std::size_t worker, std::size_t workers,
+                            const std::function<bool()>& out_of_time) {
+  const Time now = clock.now();
+  const DueSlot slot = due_time.slot_at(now);
+  for (std::size_t index = worker; index < kShards; index += workers) {
+    while (due[index].load(std::memory_order_relaxed) <= slot) {
+      if (!expire_shard(index, slot, now)) break;
+      if (out_of_time()) return true;
+    }
+  }
+  return false;
+}
+
+// True when something was due in the shard.
+bool Keyspace::Impl::expire_shard(std::size_t index, DueSlot slot, Time now) {
+  Shard& shard = shards[index];
+  std::vector<Shard::Expired> expired;
+  const std::lock_guard guard(shard.lock);
+  due[index].store(shard.expire_due(slot, now, due_time, kExpireAtOnce, expired),
+                   std::memory_order_relaxed);
+  if (expired.empty()) return false;
+  Journal::Unit unit(journal);
+  for (const auto& [id, entry] : expired) {
+    if (alive(id)) unit.erase(id, entry->key(), entry->touch_row());
+    if (alive(id) && entry->large_hash() != nullptr) {
+      unit.erase_collection(entry->large_hash()->collection());
+    }
+    if (!shard.warm) {
+      // The record may still be found on disk by whoever is loading: remember that it is gone.
+      Entry* const absent = Entry::make(entry->key(), 0);
+      absent->set_type(ValueType::absent);
+      shard.insert(id, absent, hash_with(secret, entry->key()));
+    }
+    release(entry);
+  }
+  return true;
+}
+
+bool Keyspace::Impl::clean_up(std::size_t worker, std::size_t workers,
+                              const std::function<bool()>& out_of_time) {
+  Sweep& sweep = sweeps[worker];
+  const std::uint64_t generation = parts_generation.load(std::memory_order_acquire);
+  if (sweep.parts_generation != generation) {
+    sweep.parts_generation = generation;
+    sweep.parts_at = worker;
+  }
+  while (sweep.parts_at < kShards) {
+    if (clean_shard(shards[sweep.parts_at], kCleanAtOnce)) sweep.parts_at += workers;
+    if (out_of_time()) return sweep.parts_at < kShards;
+  }
+  return false;
+}
+
+// Frees what belonged to flushed databases and, once all is loaded, what only said that a key is
+// absent. True when the shard is clean.
+bool Keyspace::Impl::clean_shard(Shard& shard, std::size_t entries_max) {
+  const std::lock_guard guard(shard.lock);
+  std::vector<std::uint64_t> collections;
+  const bool forget_absent = warm.load(std::memory_order_acquire);
+  std::size_t freed = 0;
+  shard.visit_parts([&](ShardPart& part) {
+    const bool dead = !alive(part.id);
+    if (!dead && !(forget_absent && part.absent > 0)) return;
+    for (std::uint32_t i = 0; i < part.table.buckets() && freed < entries_max; ++i) {
+      part.table.filter_bucket<Entry>(i, [&](Entry& entry) {
+        if (!dead && entry.type() != ValueType::absent) return true;
+        Shard::count(part, entry, -1);
+        shard.entry_bytes -= entry.bytes();
+        if (const LargeHash* const hash = entry.large_hash()) {
+          collections.push_back(hash->collection());
+        }
+        release(&entry);
+        ++freed;
+        return false;
+      });
+    }
+    part.table.shrink();
+  });
+  if (!collections.empty()) {
+    // A flush erased the records at once; the fields' rows go with the memory.
+    Journal::Unit unit(journal);
+    for (const std::uint64_t collection : collections) unit.erase_collection(collection);
+  }
+  if (freed >= entries_max) return false;
+  shard.drop_empty_parts([&](DatabaseId id) { return alive(id); });
+  if (forget_absent) shard.warm = true;
+  return true;
+}
+
+bool Keyspace::Impl::drain_hashes() {
+  const std::lock_guard guard(garbage_mutex);
+  if (!garbage.empty() && garbage.back()->drain(kDrainAtOnce)) garbage.pop_back();
+  has_garbage.store(!garbage.empty(), std::memory_order_release);
+  return !garbage.empty();
+}
+
+}  // namespace sojourn::server

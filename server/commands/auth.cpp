@@ -1,0 +1,143 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "server/base/numbers.h"
+#include "server/commands/connection_handlers.h"
+#include "server/commands/services.h"
+
+namespace sojourn::server {
+namespace {
+
+constexpr std::string_view kDefaultUser = "default";
+constexpr std::string_view kWrongPassword =
+    "WRONGPASS invalid username-password pair or user is disabled.";
+constexpr std::string_view kHelloNeedsAuth =
+    "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO "
+    "<proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP "
+    "protocol version at the same time";
+
+// Takes as long wherever the two differ, and as long as what was offered is.
+bool equal_in_constant_time(std::string_view secret, std::string_view offered) {
+  std::size_t difference = secret.size() ^ offered.size();
+  for (std::size_t i = 0; i < offered.size(); ++i) {
+    const char of_secret = secret.empty() ? '\0' : secret[i % secret.size()];
+    difference |= static_cast<unsigned char>(of_secret ^ offered[i]);
+  }
+  return difference == 0;
+}
+
+// The default user without a password may come with any.
+bool log_in(Call& call, std::string_view user, std::string_view password) {
+  const auto settings = call.services.config.current();
+  const bool right =
+      settings->requirepass.empty() || equal_in_constant_time(settings->requirepass, password);
+  if (user != kDefaultUser || !right) {
+    call.services.log.verbose("Authentication failed for {}", call.connection.peer_address);
+    call.refuse(kWrongPassword);
+    return false;
+  }
+  call.connection.user = kDefaultUser;
+  call.connection.authenticated = true;
+  return true;
+}
+
+struct HelloOptions {
+  std::string_view user, password, name;
+  bool log_in = false, set_name = false;
+};
+
+// Reads the options; an error reply if they are wrong.
+bool read_options(Call& call, HelloOptions& options) {
+  const auto words = call.words();
+  for (std::size_t i = 2; i < words.size();) {
+    const std::size_t left = words.size() - i - 1;
+    if (left >= 2 && equal_any_case(words[i], "AUTH")) {
+      options.log_in = true;
+      options.user = words[i + 1];
+      options.password = words[i + 2];
+      i += 3;
+    } else if (left >= 1 && equal_any_case(words[i], "SETNAME")) {
+      if (!valid_client_word(words[i + 1])) {
+        call.refuse(kBadClientName);
+        return false;
+      }
+      options.set_name = true;
+      options.name = words[i + 1];
+      i += 2;
+    } else {
+      call.refuse(fmt::format("ERR Syntax error in HELLO option '{}'", words[i]));
+      return false;
+    }
+  }
+  return true;
+}
+
+void describe_server(Call& call) {
+  protocol::ReplyWriter& reply = call.reply;
+  reply.map(7);
+  reply.bulk("server");
+  reply.bulk("redis");  // clients look for it
+  reply.bulk("version");
+  reply.bulk(kRedisVersion);
+  reply.bulk("proto");
+  reply.integer(static_cast<std::int64_t>(call.connection.version));
+  reply.bulk("id");
+  reply.unsigned_integer(call.connection.id);
+  reply.bulk("mode");
+  reply.bulk("standalone");
+  reply.bulk("role");
+  reply.bulk("master");
+  reply.bulk("modules");
+  reply.array(0);
+}
+
+}  // namespace
+
+void auth(Call& call) {
+  const auto words = call.words();
+  if (words.size() > 3) return call.refuse("ERR syntax error");
+  if (words.size() == 2 && call.services.config.current()->requirepass.empty()) {
+    return call.refuse(
+        "ERR AUTH <password> called without any password configured for the default user. Are you "
+        "sure your configuration is correct?");
+  }
+  const std::string_view user = words.size() == 3 ? words[1] : kDefaultUser;
+  if (log_in(call, user, words.back())) call.reply.ok();
+}
+
+void hello(Call& call) {
+  const auto words = call.words();
+  auto version = call.connection.version;
+  if (words.size() > 1) {
+    const auto number = parse_integer(words[1]);
+    if (!number) return call.refuse("ERR Protocol version is not an integer or out of range");
+    if (*number != 2 && *number != 3) return call.refuse("NOPROTO unsupported protocol version");
+    version = static_cast<protocol::Version>(*number);
+  }
+  HelloOptions options;
+  if (!read_options(call, options)) return;
+  if (options.log_in && !log_in(call, options.user, options.password)) return;
+  if (!call.connection.authenticated) return call.refuse(kHelloNeedsAuth);
+
+  if (options.set_name) call.connection.name = options.name;
+  call.connection.version = version;
+  call.reply.set_version(version);
+  describe_server(call);
+}
+
+void reset(Call& call) {
+  ConnectionState& connection = call.connection;
+  connection.database = 0;
+  connection.name.clear();
+  connection.version = protocol::Version::resp2;
+  connection.no_touch = false;
+  connection.no_evict = false;
+  connection.reply_mode = ConnectionState::ReplyMode::on;
+  connection.user = kDefaultUser;
+  connection.authenticated = call.services.config.current()->requirepass.empty();
+  call.reply.set_version(connection.version);
+  call.reply.simple("RESET");
+}
+
+}  // namespace sojourn::server

@@ -1,0 +1,119 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace sojourn::server {
+
+class Call;
+
+// How many words a request of a command has, its name (and subcommand) included; in Redis's terms
+// the arity is positive for exactly, negative for at least.
+struct Arity {
+  std::int16_t words = 0;
+};
+constexpr Arity exactly(int words) { return {static_cast<std::int16_t>(words)}; }
+constexpr Arity at_least(int words) { return {static_cast<std::int16_t>(-words)}; }
+
+// What the gates, ACL categories and COMMAND INFO need to know of a command.
+enum Flags : std::uint32_t {
+  kNone = 0,
+  kWrite = 1u << 0,     // may change what is stored: needs good storage, waits for the journal
+  kReadOnly = 1u << 1,  // reads what is stored
+  kDenyOom = 1u << 2,   // may make it larger: refused when memory is out
+  kAdmin = 1u << 3,
+  kDangerous = 1u << 4,  // ACL category only
+  kFast = 1u << 5,       // O(1) or O(log n)
+  kNoAuth = 1u << 6,     // allowed before authentication
+  kLoading = 1u << 7,    // COMMAND INFO only: Sojourn always serves
+  kStale = 1u << 8,      // COMMAND INFO only
+  kNoScript = 1u << 9,
+  kNoMulti = 1u << 10,
+  kPubSub = 1u << 11,
+  kSkipSlowlog = 1u << 12,
+  kSkipMonitor = 1u << 13,
+  kWholeKeyspace = 1u << 14,  // looks at all keys (SCAN, KEYS, DBSIZE, RANDOMKEY): waits until warm
+  kConnection = 1u << 15,     // ACL category @connection
+  kDebug = 1u << 16,          // behind enable-debug-command
+  kNeverPaused = 1u << 17,    // runs during CLIENT PAUSE (CLIENT itself, AUTH, HELLO, ...)
+  kKeyspace = 1u << 18,       // ACL category @keyspace
+  kTouchesRandomKeys = 1u << 19,  // COMMAND INFO "random"-type hints: nondeterministic_output
+  kHealth = 1u << 20,          // asks whether all is well (PING): an error once storage has failed
+  kAdminCategory = 1u << 21,   // ACL category @admin without the flag
+  kAllowBusy = 1u << 22,       // COMMAND INFO only
+  kNoAsyncLoading = 1u << 23,  // COMMAND INFO only
+  kSecretWords = 1u << 24,     // its words are not for the slow log (AUTH)
+};
+constexpr Flags operator|(Flags a, Flags b) {
+  return static_cast<Flags>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
+}
+
+// Which words of a request are keys: first, first + step, ... up to last (negative: counted from
+// the end). The one table that execution, COMMAND GETKEYS and access control use.
+enum KeyUse : std::uint8_t { kKeyRead = 1, kKeyWrite = 2, kKeyReadWrite = 3 };
+struct KeySpec {
+  std::int16_t first = 0;  // 0: no keys
+  std::int16_t last = 0;
+  std::int16_t step = 0;
+  KeyUse use = kKeyRead;       // of all keys, or of the first one if use_rest is given
+  KeyUse use_rest = KeyUse{};  // of the second and later ones (RENAME, COPY)
+};
+inline constexpr KeySpec no_keys{};
+constexpr KeySpec one_key(KeyUse use) { return {1, 1, 1, use}; }
+constexpr KeySpec all_keys(KeyUse use) { return {1, -1, 1, use}; }          // DEL, MGET
+constexpr KeySpec every_second_key(KeyUse use) { return {1, -1, 2, use}; }  // MSET
+constexpr KeySpec two_keys(KeyUse first, KeyUse second) { return {1, 2, 1, first, second}; }
+constexpr KeySpec key_at(int word, KeyUse use) {  // OBJECT ENCODING
+  return {static_cast<std::int16_t>(word), static_cast<std::int16_t>(word), 1, use};
+}
+
+enum class Group : std::uint8_t { connection, generic, string, hash, server, scripting };
+
+// Everything the server knows of a command. One word, lower case; a container (CLIENT, CONFIG) has
+// subcommands, whose words count from the container's name.
+struct Command {
+  std::string_view name;
+  Arity arity;
+  Flags flags = kNone;
+  KeySpec keys = no_keys;
+  Group group = Group::generic;
+  void (*run)(Call&) = nullptr;      // of a container: when its name stands alone; mostly null
+  std::string_view since;            // the Redis version that introduced it, "0.1" for our own
+  std::string_view complexity = {};  // "O(1)"; of a container that cannot run alone none
+  std::string_view syntax = {};      // what follows the name, in Redis's notation; "" for nothing
+  std::string_view summary;          // one sentence with a full stop
+  std::span<const Command> subcommands = {};
+
+  // Filled in by the registry, in its own copy of the row; rows leave them out.
+  std::string_view full_name = {};     // "get", "client|kill"
+  const Command* container = nullptr;  // of a subcommand
+  std::uint16_t index = 0;             // its place in WorkerMetrics::per_command
+};
+
+// Checked when compiled: a row that does not fit makes the static_assert beside its table fail.
+constexpr bool well_formed(const Command& row) {
+  if (row.name.empty() || row.summary.empty() || row.since.empty()) return false;
+  for (char c : row.name) {
+    if (c >= 'A' && c <= 'Z') return false;
+  }
+  if (row.summary.back() != '.') return false;
+  if (row.run == nullptr && row.subcommands.empty()) return false;
+  if (row.complexity.empty() && row.subcommands.empty()) return false;
+  if (row.arity.words == 0) return false;
+  if ((row.flags & kWrite) != 0 && (row.flags & kReadOnly) != 0) return false;
+  if (row.keys.first != 0 && (row.keys.step <= 0 || row.keys.use == 0)) return false;
+  for (const Command& sub : row.subcommands) {
+    if (!sub.subcommands.empty() || !well_formed(sub)) return false;
+  }
+  return true;
+}
+constexpr bool well_formed(std::span<const Command> rows) {
+  for (const Command& row : rows) {
+    if (!well_formed(row)) return false;
+  }
+  return true;
+}
+
+}  // namespace sojourn::server

@@ -1,0 +1,223 @@
+#include <algorithm>
+#include <vector>
+
+#include "server/base/glob.h"
+#include "server/base/numbers.h"
+#include "server/commands/command_traits.h"
+#include "server/commands/key_words.h"
+#include "server/commands/registry.h"
+#include "server/commands/server_handlers.h"
+#include "server/commands/services.h"
+
+namespace sojourn::server {
+namespace {
+
+using protocol::ReplyWriter;
+
+void simple_set(ReplyWriter& reply, const std::vector<std::string_view>& names,
+                std::string_view prefix = "") {
+  reply.set(names.size());
+  for (std::string_view name : names) reply.simple(std::string(prefix).append(name));
+}
+
+// One run of keys, as Redis's key specifications put it.
+void key_spec(ReplyWriter& reply, KeyUse use, int first, int last, int step) {
+  reply.map(3);
+  reply.bulk("flags");
+  simple_set(reply, key_flags(use));
+  reply.bulk("begin_search");
+  reply.map(2);
+  reply.bulk("type");
+  reply.bulk("index");
+  reply.bulk("spec");
+  reply.map(1);
+  reply.bulk("index");
+  reply.integer(first);
+  reply.bulk("find_keys");
+  reply.map(2);
+  reply.bulk("type");
+  reply.bulk("range");
+  reply.bulk("spec");
+  reply.map(3);
+  reply.bulk("lastkey");
+  reply.integer(last < 0 ? last : last - first);  // counted from the first key
+  reply.bulk("keystep");
+  reply.integer(step);
+  reply.bulk("limit");
+  reply.integer(0);
+}
+
+void key_specs(ReplyWriter& reply, const KeySpec& keys) {
+  if (keys.first == 0) return reply.array(0);
+  if (keys.use_rest == 0) {
+    reply.array(1);
+    return key_spec(reply, keys.use, keys.first, keys.last, keys.step);
+  }
+  reply.array(2);
+  key_spec(reply, keys.use, keys.first, keys.first, keys.step);
+  key_spec(reply, keys.use_rest, keys.first + keys.step, keys.last, keys.step);
+}
+
+void describe(ReplyWriter& reply, const Command& row) {
+  reply.array(10);
+  reply.bulk(row.full_name);
+  reply.integer(row.arity.words);
+  simple_set(reply, flag_names(row));
+  reply.integer(row.keys.first);
+  reply.integer(row.keys.last);
+  reply.integer(row.keys.step);
+  simple_set(reply, acl_categories(row), "@");
+  const auto all_tips = tips(row);
+  reply.set(all_tips.size());
+  for (std::string_view tip : all_tips) reply.bulk(tip);
+  key_specs(reply, row.keys);
+  reply.array(row.subcommands.size());
+  for (const Command& sub : row.subcommands) describe(reply, sub);
+}
+
+void document(ReplyWriter& reply, const Command& row) {
+  const bool has_subs = !row.subcommands.empty();
+  reply.bulk(row.full_name);
+  reply.map(3 + (row.complexity.empty() ? 0 : 1) + (has_subs ? 1 : 0));
+  reply.bulk("summary");
+  reply.bulk(row.summary);
+  reply.bulk("since");
+  reply.bulk(row.since);
+  reply.bulk("group");
+  reply.bulk(group_name(row.group));
+  if (!row.complexity.empty()) {
+    reply.bulk("complexity");
+    reply.bulk(row.complexity);
+  }
+  if (has_subs) {
+    reply.bulk("subcommands");
+    reply.map(row.subcommands.size());
+    for (const Command& sub : row.subcommands) document(reply, sub);
+  }
+}
+
+// The request that GETKEYS was asked about; nullptr, and an error reply, if it could not be run.
+const Command* request_row(Call& call) {
+  const auto request = call.words().subspan(2);
+  const Command* row = call.services.registry.find_row(request);
+  if (row == nullptr) {
+    call.refuse("ERR Invalid command specified");
+  } else if (row->keys.first == 0) {
+    call.refuse("ERR The command has no key arguments");
+    row = nullptr;
+  } else if (const auto words = static_cast<int>(request.size()), arity = int{row->arity.words};
+             arity > 0 ? words != arity : words < -arity) {
+    call.refuse("ERR Invalid number of arguments specified for command");
+    row = nullptr;
+  }
+  return row;
+}
+
+std::vector<std::pair<std::string_view, KeyUse>> request_keys(Call& call, const Command& row) {
+  std::vector<std::pair<std::string_view, KeyUse>> keys;
+  for_each_key(row, call.words().subspan(2),
+               [&](std::string_view name, KeyUse use) { keys.emplace_back(name, use); });
+  return keys;
+}
+
+bool in_category(const Command& row, std::string_view category) {
+  const auto categories = acl_categories(row);
+  return std::any_of(categories.begin(), categories.end(),
+                     [&](std::string_view name) { return equal_any_case(name, category); });
+}
+
+void reply_names(Call& call, const std::vector<std::string_view>& names) {
+  call.reply.array(names.size());
+  for (std::string_view name : names) call.reply.bulk(name);
+}
+
+// The names of all rows that fit, subcommands too, as Redis's filters go.
+template <class Fits>
+void list_fitting(Call& call, Fits&& fits) {
+  std::vector<std::string_view> names;
+  for (const Command* command : call.services.registry.all()) {
+    if (fits(*command)) names.push_back(command->full_name);
+    for (const Command& sub : command->subcommands) {
+      if (fits(sub)) names.push_back(sub.full_name);
+    }
+  }
+  reply_names(call, names);
+}
+
+}  // namespace
+
+void command(Call& call) {
+  const auto all = call.services.registry.all();
+  call.reply.array(all.size());
+  for (const Command* row : all) describe(call.reply, *row);
+}
+
+void command_count(Call& call) { call.reply.unsigned_integer(call.services.registry.all().size()); }
+
+void command_info(Call& call) {
+  const auto names = call.words().subspan(2);
+  if (names.empty()) return command(call);
+  call.reply.array(names.size());
+  for (std::string_view name : names) {
+    if (const Command* row = call.services.registry.find_full_name(name)) {
+      describe(call.reply, *row);
+    } else {
+      call.reply.null_array();
+    }
+  }
+}
+
+void command_docs(Call& call) {
+  const auto names = call.words().subspan(2);
+  const auto all = call.services.registry.all();
+  std::vector<const Command*> rows;
+  if (names.empty()) rows.assign(all.begin(), all.end());
+  for (std::string_view name : names) {
+    if (const Command* row = call.services.registry.find_full_name(name)) rows.push_back(row);
+  }
+  call.reply.map(rows.size());
+  for (const Command* row : rows) document(call.reply, *row);
+}
+
+void command_getkeys(Call& call) {
+  const Command* row = request_row(call);
+  if (row == nullptr) return;
+  const auto keys = request_keys(call, *row);
+  call.reply.array(keys.size());
+  for (const auto& [name, use] : keys) call.reply.bulk(name);
+}
+
+void command_getkeysandflags(Call& call) {
+  const Command* row = request_row(call);
+  if (row == nullptr) return;
+  const auto keys = request_keys(call, *row);
+  call.reply.array(keys.size());
+  for (const auto& [name, use] : keys) {
+    call.reply.array(2);
+    call.reply.bulk(name);
+    simple_set(call.reply, key_flags(use));
+  }
+}
+
+void command_list(Call& call) {
+  Args args = call.args();
+  if (args.empty()) {
+    std::vector<std::string_view> names;
+    for (const Command* row : call.services.registry.all()) names.push_back(row->full_name);
+    return reply_names(call, names);
+  }
+  if (!args.option("FILTERBY") || args.left() != 2) return call.refuse("ERR syntax error");
+  if (args.option("MODULE")) return call.reply.array(0);
+  if (args.option("ACLCAT")) {
+    const std::string_view category = args.word();
+    return list_fitting(call, [&](const Command& row) { return in_category(row, category); });
+  }
+  if (args.option("PATTERN")) {
+    const std::string_view pattern = args.word();
+    return list_fitting(
+        call, [&](const Command& row) { return glob_match(pattern, row.full_name, true); });
+  }
+  call.refuse("ERR syntax error");
+}
+
+}  // namespace sojourn::server

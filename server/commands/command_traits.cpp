@@ -1,0 +1,95 @@
+#include "server/commands/command_traits.h"
+
+#include <array>
+#include <utility>
+
+namespace sojourn::server {
+namespace {
+
+constexpr std::array<std::pair<Flags, std::string_view>, 14> kFlagNames{{
+    {kWrite, "write"},
+    {kReadOnly, "readonly"},
+    {kDenyOom, "denyoom"},
+    {kAdmin, "admin"},
+    {kPubSub, "pubsub"},
+    {kNoScript, "noscript"},
+    {kLoading, "loading"},
+    {kStale, "stale"},
+    {kSkipMonitor, "skip_monitor"},
+    {kSkipSlowlog, "skip_slowlog"},
+    {kFast, "fast"},
+    {kNoAuth, "no_auth"},
+    {kNoAsyncLoading, "no_async_loading"},
+    {kNoMulti, "no_multi"},
+}};
+
+bool has(const Command& row, std::uint32_t flags) { return (row.flags & flags) != 0; }
+
+}  // namespace
+
+std::vector<std::string_view> flag_names(const Command& row) {
+  std::vector<std::string_view> names;
+  for (const auto& [flag, name] : kFlagNames) {
+    if (has(row, flag)) names.push_back(name);
+  }
+  if (has(row, kAllowBusy)) names.push_back("allow_busy");
+  return names;
+}
+
+std::vector<std::string_view> acl_categories(const Command& row) {
+  const bool container = row.run == nullptr;
+  std::vector<std::string_view> names;
+  const auto add = [&](bool in, std::string_view name) {
+    if (in) names.push_back(name);
+  };
+  add(has(row, kKeyspace), "keyspace");
+  add(has(row, kReadOnly), "read");
+  add(has(row, kWrite), "write");
+  add(row.group == Group::hash, "hash");
+  add(row.group == Group::string, "string");
+  add(has(row, kPubSub), "pubsub");
+  add(has(row, kAdmin | kAdminCategory), "admin");
+  add(has(row, kFast), "fast");
+  add(!has(row, kFast), "slow");
+  add(has(row, kAdmin | kDangerous), "dangerous");
+  add(has(row, kConnection), "connection");
+  add(row.group == Group::scripting && !container, "scripting");
+  return names;
+}
+
+std::vector<std::string_view> key_flags(KeyUse use) {
+  switch (use) {
+    case kKeyRead:
+      return {"RO", "access"};
+    case kKeyWrite:
+      return {"OW", "update"};
+    case kKeyReadWrite:
+      return {"RW", "access", "update"};
+  }
+  return {};
+}
+
+std::vector<std::string_view> tips(const Command& row) {
+  if (has(row, kTouchesRandomKeys)) return {"nondeterministic_output"};
+  return {};
+}
+
+std::string_view group_name(Group group) {
+  switch (group) {
+    case Group::connection:
+      return "connection";
+    case Group::generic:
+      return "generic";
+    case Group::string:
+      return "string";
+    case Group::hash:
+      return "hash";
+    case Group::server:
+      return "server";
+    case Group::scripting:
+      return "scripting";
+  }
+  return "";
+}
+
+}  // namespace sojourn::server

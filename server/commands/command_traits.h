@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "server/commands/command.h"
+
+namespace sojourn::server {
+
+// What COMMAND tells of a row, in Redis's words and order.
+
+std::vector<std::string_view> flag_names(const Command& row);      // "write", "denyoom", ...
+std::vector<std::string_view> acl_categories(const Command& row);  // without the @
+std::vector<std::string_view> key_flags(KeyUse use);               // "RO", "access", ...
+std::vector<std::string_view> tips(const Command& row);
+std::string_view group_name(Group group);
+
+}  // namespace sojourn::server

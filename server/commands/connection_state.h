@@ -1,0 +1,63 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "protocol/reply_writer.h"
+#include "server/base/clock.h"
+#include "server/cache/journal.h"
+#include "server/commands/command.h"
+
+namespace sojourn::server {
+
+// How work ended that another thread does for a request that waits for it (a cold read, SAVE,
+// CONFIG REWRITE). Two owners: the connection that waits, and whoever does the work, since either
+// may be gone first. `error` is written before `done` is set, and read after.
+struct Awaited {
+  std::atomic<bool> done{false};
+  std::string error;  // an error reply; empty when all went well
+};
+
+// What the commands know of one connection. Owned and changed by its worker only, between requests
+// or within one; other threads see it through Connections (below), which copies what it shows.
+struct ConnectionState {
+  std::uint64_t id = 0;
+  std::string peer_address;  // "127.0.0.1:40312", or "/path/of/socket:0"
+  std::string local_address;
+  std::string name;          // CLIENT SETNAME
+  std::string library_name;  // CLIENT SETINFO
+  std::string library_version;
+  std::string user = "default";
+  bool authenticated = false;
+  bool protected_mode_refused = false;
+  std::uint16_t database = 0;
+  protocol::Version version = protocol::Version::resp2;
+  bool no_touch = false;  // CLIENT NO-TOUCH: reads leave access times alone
+  bool no_evict = false;  // CLIENT NO-EVICT
+  enum class ReplyMode : std::uint8_t { on, off, skip_next, skip_this } reply_mode = ReplyMode::on;
+  bool close_after_reply = false;
+  Time connected_at{};
+  Time last_request_at{};
+  const Command* last_command = nullptr;
+  std::uint64_t commands = 0;
+  // Replies already in the output may leave once the journal has released this place.
+  JournalPosition hold_until = 0;
+  // For CLIENT LIST; kept by net.
+  std::size_t input_bytes = 0;
+  std::size_t output_bytes = 0;
+  std::size_t argument_bytes = 0;
+  std::uint64_t bytes_read = 0;
+  std::uint64_t bytes_written = 0;
+  int worker = 0;
+  int descriptor = -1;
+  // A request that had to wait says here, when it is run again, what it has been through.
+  Time slept_until{};
+  Time first_run_at{};
+  std::shared_ptr<Awaited> awaited;
+};
+
+}  // namespace sojourn::server

@@ -1,0 +1,243 @@
+#include "server/commands/dispatcher.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "server/base/check.h"
+#include "server/commands/call.h"
+#include "server/commands/gates.h"
+#include "server/commands/key_words.h"
+#include "server/commands/registry.h"
+
+namespace sojourn::server {
+namespace {
+
+using ReplyMode = ConnectionState::ReplyMode;
+
+std::int64_t monotonic_us() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+// A request's words as an error shows them: what follows a NUL is left out, and so is all beyond
+// what the error has room for.
+std::string_view shown(std::string_view word, std::size_t room) {
+  return word.substr(0, std::min(word.find('\0'), room));
+}
+
+constexpr std::size_t kShownMax = 128;
+
+std::string unknown_command(protocol::Words words) {
+  std::string arguments;
+  for (std::string_view word : words.subspan(1)) {
+    if (arguments.size() >= kShownMax) break;
+    fmt::format_to(std::back_inserter(arguments), "'{}' ",
+                   shown(word, kShownMax - arguments.size()));
+  }
+  return fmt::format("ERR unknown command '{}', with args beginning with: {}",
+                     shown(words.front(), kShownMax), arguments);
+}
+
+std::string unknown_subcommand(protocol::Words words) {
+  std::string container(words.front());
+  std::transform(container.begin(), container.end(), container.begin(),
+                 [](unsigned char c) { return c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c; });
+  return fmt::format("ERR unknown subcommand '{}'. Try {} HELP.", shown(words[1], kShownMax),
+                     container);
+}
+
+}  // namespace
+
+Dispatcher::Dispatcher(Services& services, WorkerMetrics& metrics)
+    : services_(services),
+      metrics_(metrics),
+      journal_(services.keyspace.journal()),
+      settings_(services.config.current()),
+      settings_generation_(services.config.generation()) {}
+
+Dispatcher::Dispatcher(Services& services) : Dispatcher(services, services.metrics.add_worker()) {}
+
+void Dispatcher::restart_timer() { timer_us_ = monotonic_us(); }
+
+void Dispatcher::begin_turn(Time now) {
+  turn_ = now;
+  services_.gauges->refresh_if_due(services_, now);
+  restart_timer();
+}
+
+Dispatcher::Outcome Dispatcher::run(ConnectionState& connection, protocol::Words words,
+                                    std::string& out, Time now, const std::function<void()>& wake) {
+  if (now != turn_) begin_turn(now);
+  if (const std::uint64_t generation = services_.config.generation();
+      generation != settings_generation_) [[unlikely]] {
+    settings_ = services_.config.current();
+    settings_generation_ = generation;
+  }
+  if (connection.reply_mode == ReplyMode::skip_next) connection.reply_mode = ReplyMode::skip_this;
+  connection.last_request_at = now;
+
+  const std::size_t reply_begin = out.size();
+  protocol::ReplyWriter reply(out, connection.version);
+  Request request{.services = services_,
+                  .settings = *settings_,
+                  .connection = connection,
+                  .words = words,
+                  .reply = reply,
+                  .now = now,
+                  .wake = wake,
+                  .command = services_.registry.find_row(words)};
+  if (!fits(request)) [[unlikely]] {
+    request.rejected = true;
+  } else {
+    switch (pass_gates(request, again_at_)) {
+      case Verdict::pass:
+        if (const Outcome outcome = run_row(request); outcome != Outcome::done) return outcome;
+        break;
+      case Verdict::refuse:
+        request.rejected = true;
+        break;
+      case Verdict::wait_until:
+        return Outcome::wait_until;
+      case Verdict::wait_wakeup:
+        return Outcome::wait_wakeup;
+    }
+  }
+  account(request, reply_begin);
+  if (connection.reply_mode != ReplyMode::on) [[unlikely]] {
+    if (connection.reply_mode != ReplyMode::skip_next) out.resize(reply_begin);
+    if (connection.reply_mode == ReplyMode::skip_this) connection.reply_mode = ReplyMode::on;
+  }
+  return Outcome::done;
+}
+
+bool Dispatcher::fits(const Request& request) const {
+  const Command* command = request.command;
+  if (command == nullptr) {
+    const bool known = services_.registry.find(request.words.front()) != nullptr;
+    request.reply.error(known ? unknown_subcommand(request.words) : unknown_command(request.words));
+    return false;
+  }
+  const auto words = static_cast<std::int64_t>(request.words.size());
+  const std::int64_t arity = command->arity.words;
+  const bool fit = arity > 0 ? words == arity : words >= -arity;
+  if (fit && command->run != nullptr) [[likely]]
+    return true;
+  request.reply.error(
+      fmt::format("ERR wrong number of arguments for '{}' command", command->full_name));
+  return false;
+}
+
+Dispatcher::Outcome Dispatcher::run_row(Request& request) {
+  request.connection.last_command = request.command;
+  if (request.command->keys.first != 0) return run_with_keys(request);
+  Call call(services_, request.connection, request.reply, *request.command, request.words, nullptr,
+            {}, request.now);
+  request.command->run(call);
+  return finish_call(request, call);
+}
+
+Dispatcher::Outcome Dispatcher::run_with_keys(Request& request) {
+  keys_.clear();
+  for_each_key(*request.command, request.words, [&](std::string_view name, KeyUse) {
+    keys_.push_back(services_.keyspace.key(request.connection.database, name));
+  });
+  if (!services_.keyspace.warm() || request.connection.awaited != nullptr) [[unlikely]] {
+    const std::size_t reply_begin = request.reply.out().size();
+    if (const Outcome outcome = wait_for_keys(request); outcome != Outcome::done) return outcome;
+    if (request.reply.out().size() != reply_begin) return Outcome::done;  // could not be read
+  }
+  Transaction transaction(services_.keyspace, keys_, request.now);
+  Call call(services_, request.connection, request.reply, *request.command, request.words,
+            &transaction, keys_, request.now);
+  request.command->run(call);
+  call.hold_until(transaction.finish());
+  return finish_call(request, call);
+}
+
+Dispatcher::Outcome Dispatcher::wait_for_keys(Request& request) {
+  std::shared_ptr<Awaited>& awaited = request.connection.awaited;
+  if (const auto read = std::exchange(awaited, nullptr);
+      read != nullptr && read->done.load(std::memory_order_acquire) && !read->error.empty()) {
+    request.reply.error(read->error);
+    return Outcome::done;
+  }
+  auto reading = std::make_shared<Awaited>();
+  // `wake` is copied: the request may be gone when the record comes.
+  const bool known = services_.keyspace.resolve(
+      keys_, [reading, wake = request.wake, &log = services_.log](std::optional<Error> error) {
+        if (error) {
+          log.warning("A record could not be read: {}", error->detail);
+          reading->error = "ERR the session could not be read from disk; the server's log says why";
+        }
+        reading->done.store(true, std::memory_order_release);
+        wake();
+      });
+  if (known) return Outcome::done;
+  awaited = std::move(reading);
+  return Outcome::wait_wakeup;
+}
+
+Dispatcher::Outcome Dispatcher::finish_call(Request& request, const Call& call) {
+  Time& first_run_at = request.connection.first_run_at;
+  if (const auto again_at = call.again_at(); again_at) [[unlikely]] {
+    if (first_run_at == Time{}) first_run_at = request.now;
+    again_at_ = *again_at;
+    return Outcome::wait_until;
+  }
+  if (first_run_at != Time{}) [[unlikely]] {
+    // What it waited for counts as its own time (SLOWLOG of a DEBUG SLEEP).
+    timer_us_ -= std::chrono::microseconds(request.now - first_run_at).count();
+    first_run_at = Time{};
+  }
+  return Outcome::done;
+}
+
+void Dispatcher::account(Request& request, std::size_t reply_begin) {
+  const std::int64_t end_us = monotonic_us();
+  const std::int64_t took_us = end_us - timer_us_;
+  timer_us_ = end_us;
+
+  ++request.connection.commands;
+  WorkerMetrics::add(metrics_.commands);
+  const std::string& out = request.reply.out();
+  const bool failed = out.size() > reply_begin && out[reply_begin] == '-';
+  if (failed) [[unlikely]] {
+    WorkerMetrics::add(metrics_.error_replies);
+    const std::string_view error = std::string_view(out).substr(reply_begin + 1);
+    services_.metrics.count_error(error.substr(0, error.find_first_of(" \r")));
+  }
+  if (request.command == nullptr) return;
+  auto& figures = metrics_.per_command[Registry::index_of(*request.command)];
+  if (request.rejected) {
+    WorkerMetrics::add(figures.rejected);
+    return;
+  }
+  WorkerMetrics::add(figures.calls);
+  WorkerMetrics::add(figures.microseconds, static_cast<std::uint64_t>(took_us));
+  if (failed) WorkerMetrics::add(figures.failed);
+  const std::int64_t slow_us = settings_->slowlog_log_slower_than_us;
+  if (slow_us >= 0 && took_us >= slow_us) [[unlikely]]
+    log_slow(request, took_us);
+}
+
+void Dispatcher::log_slow(const Request& request, std::int64_t took_us) {
+  const Command& command = *request.command;
+  if ((command.flags & kSkipSlowlog) != 0) return;
+  const bool secret = (command.flags & (kWrite | kReadOnly | kSecretWords)) != 0;
+  const std::size_t names = command.container != nullptr ? 2 : 1;
+  services_.slowlog.add(
+      {.id = 0,
+       .at = request.now,
+       .took = std::chrono::microseconds(took_us),
+       .words =
+           redact(request.words, settings_->log_redact && secret ? names : request.words.size()),
+       .peer = request.connection.peer_address,
+       .connection_name = request.connection.name},
+      settings_->slowlog_max_len);
+}
+
+}  // namespace sojourn::server

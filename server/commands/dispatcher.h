@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "protocol/reply_writer.h"
+#include "protocol/request_parser.h"
+#include "server/commands/connection_state.h"
+#include "server/commands/services.h"
+
+namespace sojourn::server {
+
+class Call;
+class Transaction;
+struct Request;
+
+// Runs one request: look-up, gates, keys, handler, reply. Holds scratch space and the settings of
+// the last run; each worker has its own. Threading: one thread.
+//
+// Counts commands, error replies and what each command took, in `metrics`; bytes and connections
+// are the caller's to count.
+class Dispatcher {
+ public:
+  Dispatcher(Services& services, WorkerMetrics& metrics);
+  explicit Dispatcher(Services& services);  // counts in metrics of its own
+
+  enum class Outcome : std::uint8_t {
+    done,         // the reply is in the buffer (or is not wanted: CLIENT REPLY OFF)
+    wait_wakeup,  // nothing was done; run the same request again once `wake` was called
+    wait_until,   // nothing was done; run the same request again at `again_at()`
+  };
+  // `words`, at least one, must hold during the call only. `now` is the clock's at the start of the
+  // worker's turn. `wake` is called at most once, from any thread, and only after wait_wakeup was
+  // returned or is about to be.
+  Outcome run(ConnectionState& connection, protocol::Words words, std::string& out, Time now,
+              const std::function<void()>& wake);
+  Time again_at() const { return again_at_; }
+
+  // Commands are timed from the end of the one before, which spares half of the clock's readings.
+  // To be called when time has passed that belongs to none: before the first request of a
+  // connection's batch. Where it is not, the first request of each new `now` is timed alone.
+  void restart_timer();
+
+ private:
+  void begin_turn(Time now);
+  // `unfit`: nothing the row says applies; the reply is an error. Returns false then.
+  bool fits(const Request& request) const;
+  Outcome run_row(Request& request);
+  Outcome run_with_keys(Request& request);
+  Outcome wait_for_keys(Request& request);
+  Outcome finish_call(Request& request, const Call& call);
+  void account(Request& request, std::size_t reply_begin);
+  void log_slow(const Request& request, std::int64_t took_us);
+
+  Services& services_;
+  WorkerMetrics& metrics_;
+  Journal& journal_;
+  std::shared_ptr<const Settings> settings_;  // also Config's; here so that it outlives a run
+  std::uint64_t settings_generation_ = 0;
+  Time turn_{};
+  std::int64_t timer_us_ = 0;
+  Time again_at_{};
+  std::vector<Key> keys_;
+};
+
+}  // namespace sojourn::server

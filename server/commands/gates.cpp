@@ -1,0 +1,124 @@
+#include "server/commands/gates.h"
+
+#include <fmt/format.h>
+
+namespace sojourn::server {
+namespace {
+
+// How soon to look again for what nobody announces.
+constexpr Millis kPauseStep{20};
+constexpr Millis kBudgetStep{2};
+
+bool has(const Request& request, Flags flag) { return (request.command->flags & flag) != 0; }
+
+Verdict refuse(Request& request, std::string_view error) {
+  request.reply.error(error);
+  return Verdict::refuse;
+}
+
+Verdict protected_mode(Request& request, Time&) {
+  if (!request.connection.protected_mode_refused) [[likely]]
+    return Verdict::pass;
+  request.connection.close_after_reply = true;
+  return refuse(request,
+                "DENIED Sojourn is running in protected mode: no password is set, so it serves "
+                "connections from its own machine only. Set one with requirepass, in the "
+                "configuration file or with CONFIG SET from that machine, or turn protected-mode "
+                "off if nobody else can reach this port.");
+}
+
+Verdict authentication(Request& request, Time&) {
+  ConnectionState& connection = request.connection;
+  if (connection.authenticated) [[likely]]
+    return Verdict::pass;
+  if (request.settings.requirepass.empty()) {
+    // As in Redis, who was here before a password was set stays.
+    connection.authenticated = true;
+    return Verdict::pass;
+  }
+  if (has(request, kNoAuth)) return Verdict::pass;
+  return refuse(request, "NOAUTH Authentication required.");
+}
+
+Verdict debugging(Request& request, Time&) {
+  if (!has(request, kDebug)) [[likely]]
+    return Verdict::pass;
+  const ProtectedCommands allowed = request.settings.enable_debug_command;
+  if (allowed == ProtectedCommands::yes) return Verdict::pass;
+  if (allowed == ProtectedCommands::local && is_local(request.connection)) return Verdict::pass;
+  return refuse(request,
+                "ERR DEBUG command not allowed. If the enable-debug-command option is set to "
+                "\"local\", you can run it from a local connection, otherwise you need to set this "
+                "option in the configuration file, and then restart the server.");
+}
+
+Verdict storage(Request& request, Time&) {
+  if (!has(request, kWrite | kHealth)) return Verdict::pass;
+  Journal& journal = request.services.keyspace.journal();
+  const StorageState state = journal.state();
+  if (state == StorageState::ok) [[likely]]
+    return Verdict::pass;
+  if (state == StorageState::read_only && has(request, kHealth)) return Verdict::pass;
+  return refuse(request, fmt::format("MISCONF Sojourn can't write: {}. Reads are served; {}.",
+                                     journal.failure(),
+                                     state == StorageState::read_only
+                                         ? "writes are too once the disk has space again"
+                                         : "writes are not until the server is restarted"));
+}
+
+Verdict memory(Request& request, Time&) {
+  const std::uint64_t most = request.settings.maxmemory;
+  if (most == 0 || !has(request, kDenyOom)) [[likely]]
+    return Verdict::pass;
+  if (request.services.gauges->used_memory() <= most) return Verdict::pass;
+  return refuse(request, "OOM command not allowed when used memory > 'maxmemory'.");
+}
+
+Verdict pause(Request& request, Time& again_at) {
+  const Connections::Pause paused = request.services.connections.paused(request.now);
+  if (paused == Connections::Pause::none) [[likely]]
+    return Verdict::pass;
+  if (has(request, kNeverPaused)) return Verdict::pass;
+  if (paused == Connections::Pause::writes && !has(request, kWrite)) return Verdict::pass;
+  again_at = request.now + kPauseStep;
+  return Verdict::wait_until;
+}
+
+Verdict journal_budget(Request& request, Time& again_at) {
+  if (!has(request, kWrite) || !request.services.keyspace.journal().over_budget()) [[likely]] {
+    return Verdict::pass;
+  }
+  again_at = request.now + kBudgetStep;
+  return Verdict::wait_until;
+}
+
+Verdict warming(Request& request, Time&) {
+  if (!has(request, kWholeKeyspace) || request.services.keyspace.warm()) [[likely]] {
+    return Verdict::pass;
+  }
+  request.services.keyspace.when_warm(request.wake);
+  return Verdict::wait_wakeup;
+}
+
+// The gates in their order; a new one is a function and a word here.
+template <Verdict (*... gates)(Request&, Time&)>
+Verdict ask_in_order(Request& request, Time& again_at) {
+  Verdict verdict = Verdict::pass;
+  (void)(((verdict = gates(request, again_at)) == Verdict::pass) && ...);
+  return verdict;
+}
+
+}  // namespace
+
+Verdict pass_gates(Request& request, Time& again_at) {
+  return ask_in_order<protected_mode, authentication, debugging, storage, memory, pause,
+                      journal_budget, warming>(request, again_at);
+}
+
+bool is_local(const ConnectionState& connection) {
+  const std::string_view peer = connection.peer_address;
+  return peer.starts_with("127.") || peer.starts_with("[::1]:") || peer.starts_with("::1:") ||
+         peer.starts_with('/');
+}
+
+}  // namespace sojourn::server

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <functional>
+#include <string_view>
+
+#include "protocol/reply_writer.h"
+#include "protocol/request_parser.h"
+#include "server/commands/command.h"
+#include "server/commands/connection_state.h"
+#include "server/commands/services.h"
+
+namespace sojourn::server {
+
+// One request on its way through the dispatcher.
+struct Request {
+  Services& services;
+  const Settings& settings;
+  ConnectionState& connection;
+  protocol::Words words;
+  protocol::ReplyWriter& reply;
+  const Time now;
+  const std::function<void()>& wake;
+  const Command* command = nullptr;
+  bool rejected = false;  // by a gate or for its form: counted as such, not as a call
+};
+
+// What a gate says of a request.
+enum class Verdict : std::uint8_t {
+  pass,
+  refuse,       // the reply says why
+  wait_until,   // try again at `again_at`
+  wait_wakeup,  // `wake` will be called
+};
+
+// Asks every gate, in order, until one does not let the request pass.
+Verdict pass_gates(Request& request, Time& again_at);
+
+// From this machine: a loopback address or a Unix socket.
+bool is_local(const ConnectionState& connection);
+
+}  // namespace sojourn::server

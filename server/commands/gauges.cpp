@@ -1,0 +1,41 @@
+#include "server/commands/gauges.h"
+
+#include <algorithm>
+
+#include "server/commands/services.h"
+
+namespace sojourn::server {
+
+void Gauges::Rate::read(std::uint64_t total_now, std::int64_t elapsed_ms) {
+  // A total is below the one before after CONFIG RESETSTAT.
+  const std::uint64_t by = total_now > total ? total_now - total : 0;
+  per_second.store(by * 1000 / static_cast<std::uint64_t>(elapsed_ms), std::memory_order_relaxed);
+  total = total_now;
+}
+
+void Gauges::refresh(const Services& services, Time now) {
+  if (refreshing_.test_and_set(std::memory_order_acquire)) return;
+  const std::int64_t now_ms = unix_ms(now);
+  const bool bounded = services.config.current()->maxmemory != 0;
+  const Millis interval = bounded ? kMemoryInterval : kRateInterval;
+  memory_due_ms_.store(now_ms + interval.count(), std::memory_order_relaxed);
+
+  const Metrics& metrics = services.metrics;
+  const std::uint64_t used = services.keyspace.entry_bytes() +
+                             services.keyspace.journal().pending_bytes() +
+                             metrics.sum(&WorkerMetrics::input_buffer_bytes) +
+                             metrics.sum(&WorkerMetrics::output_buffer_bytes);
+  used_memory_.store(used, std::memory_order_relaxed);
+  peak_.store(std::max(used, used_memory_peak()), std::memory_order_relaxed);
+
+  const std::int64_t elapsed_ms = now_ms - rates_read_ms_;
+  if (elapsed_ms >= kRateInterval.count()) {
+    commands_.read(metrics.sum(&WorkerMetrics::commands), elapsed_ms);
+    input_.read(metrics.sum(&WorkerMetrics::net_input_bytes), elapsed_ms);
+    output_.read(metrics.sum(&WorkerMetrics::net_output_bytes), elapsed_ms);
+    rates_read_ms_ = now_ms;
+  }
+  refreshing_.clear(std::memory_order_release);
+}
+
+}  // namespace sojourn::server

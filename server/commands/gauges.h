@@ -1,0 +1,52 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "server/base/clock.h"
+
+namespace sojourn::server {
+
+struct Services;
+
+// Figures of the whole server that are read now and then and kept in between: too dear to sum for
+// each request that asks, or meaningful over a span of time only.
+// Threading: any thread; whoever finds a reading due takes it.
+class Gauges {
+ public:
+  // What entries, tables, the journal and connections' buffers take, as maxmemory counts it.
+  std::uint64_t used_memory() const { return used_memory_.load(std::memory_order_relaxed); }
+  std::uint64_t used_memory_peak() const { return peak_.load(std::memory_order_relaxed); }
+  // Over the last whole second or more.
+  std::uint64_t commands_per_second() const { return commands_.per_second.load(); }
+  std::uint64_t input_bytes_per_second() const { return input_.per_second.load(); }
+  std::uint64_t output_bytes_per_second() const { return output_.per_second.load(); }
+
+  // Cheap unless a reading is due: every kMemoryInterval with maxmemory, else every kRateInterval.
+  void refresh_if_due(const Services& services, Time now) {
+    if (unix_ms(now) >= memory_due_ms_.load(std::memory_order_relaxed)) refresh(services, now);
+  }
+  // Reads all now.
+  void refresh(const Services& services, Time now);
+  // The peak begins anew (CONFIG RESETSTAT).
+  void reset_peak() { peak_.store(used_memory(), std::memory_order_relaxed); }
+
+  static constexpr Millis kMemoryInterval{100};
+  static constexpr Millis kRateInterval{1000};
+
+ private:
+  struct Rate {
+    std::atomic<std::uint64_t> per_second{0};
+    std::uint64_t total = 0;  // at the last reading; only whoever holds refreshing_ touches it
+    void read(std::uint64_t total_now, std::int64_t elapsed_ms);
+  };
+
+  std::atomic<std::int64_t> memory_due_ms_{0};
+  std::atomic<std::uint64_t> used_memory_{0};
+  std::atomic<std::uint64_t> peak_{0};
+  Rate commands_, input_, output_;
+  std::atomic_flag refreshing_ = ATOMIC_FLAG_INIT;
+  std::int64_t rates_read_ms_ = 0;  // by whoever holds refreshing_
+};
+
+}  // namespace sojourn::server

@@ -1,0 +1,217 @@
+#include "server/commands/generic.h"
+
+#include <algorithm>
+
+#include "server/commands/call.h"
+#include "server/commands/errors.h"
+#include "server/commands/help.h"
+#include "server/commands/registry.h"
+#include "server/commands/services.h"
+
+namespace sojourn::server {
+
+std::string_view type_name(ValueType type) { return type == ValueType::string ? "string" : "hash"; }
+
+namespace {
+
+void del(Call& call) {
+  const auto deleted = std::count_if(call.keys().begin(), call.keys().end(),
+                                     [&](const Key& key) { return call.tx().erase(key); });
+  call.reply.integer(deleted);
+}
+
+void exists(Call& call) {
+  const auto found = std::count_if(call.keys().begin(), call.keys().end(),
+                                   [&](const Key& key) { return call.tx().peek(key) != nullptr; });
+  call.reply.integer(found);
+}
+
+void touch(Call& call) {
+  std::int64_t touched = 0;
+  for (const Key& key : call.keys()) {
+    if (call.tx().peek(key) == nullptr) continue;
+    call.tx().mark_used(key);
+    ++touched;
+  }
+  call.reply.integer(touched);
+}
+
+void type(Call& call) {
+  const Entry* entry = call.tx().peek(call.keys()[0]);
+  call.reply.simple(entry != nullptr ? type_name(entry->type()) : "none");
+}
+
+void randomkey(Call& call) {
+  const auto name = call.services.keyspace.random_key(call.connection.database);
+  name ? call.reply.bulk(*name) : call.reply.null();
+}
+
+void dbsize(Call& call) {
+  call.reply.unsigned_integer(call.services.keyspace.size(call.connection.database));
+}
+
+// ASYNC and SYNC mean the same here: all is gone at once, memory and disk are given back later.
+bool flush_words(Call& call) {
+  Args args = call.args();
+  if (!args.option("ASYNC")) args.option("SYNC");
+  if (args.done()) return true;
+  call.refuse(args.error());
+  return false;
+}
+
+void flushdb(Call& call) {
+  if (!flush_words(call)) return;
+  call.hold_until(call.services.keyspace.flush(call.connection.database));
+  call.reply.ok();
+}
+
+void flushall(Call& call) {
+  if (!flush_words(call)) return;
+  call.hold_until(call.services.keyspace.flush_all());
+  call.reply.ok();
+}
+
+constexpr std::string_view kExpireSyntax = "key seconds [NX | XX | GT | LT]";
+
+// clang-format off
+constexpr Command kObjectCommands[] = {
+    {.name = "encoding", .arity = exactly(3), .flags = kReadOnly | kKeyspace,
+     .keys = key_at(2, kKeyRead), .run = object_encoding, .since = "2.2.3", .complexity = "O(1)",
+     .syntax = "key",
+     .summary = "Names the form in which Redis would hold the value."},
+    {.name = "freq", .arity = exactly(3), .flags = kReadOnly | kKeyspace,
+     .keys = key_at(2, kKeyRead), .run = object_freq, .since = "4.0.0", .complexity = "O(1)",
+     .syntax = "key",
+     .summary = "Refused: how often a key is used is not counted."},
+    {.name = "help", .arity = exactly(2), .flags = kKeyspace | kLoading | kStale, .run = help,
+     .since = "6.2.0", .complexity = "O(1)", .syntax = "",
+     .summary = "Lists the subcommands."},
+    {.name = "idletime", .arity = exactly(3), .flags = kReadOnly | kKeyspace,
+     .keys = key_at(2, kKeyRead), .run = object_idletime, .since = "2.2.3", .complexity = "O(1)",
+     .syntax = "key",
+     .summary = "Returns how many seconds ago a key was last used."},
+    {.name = "refcount", .arity = exactly(3), .flags = kReadOnly | kKeyspace,
+     .keys = key_at(2, kKeyRead), .run = object_refcount, .since = "2.2.3", .complexity = "O(1)",
+     .syntax = "key",
+     .summary = "Returns 1: values are never shared between keys."},
+};
+// clang-format on
+static_assert(well_formed(kObjectCommands));
+
+// clang-format off
+constexpr Command kGenericCommands[] = {
+    {.name = "del", .arity = at_least(2), .flags = kWrite | kKeyspace, .keys = all_keys(kKeyWrite),
+     .run = del, .since = "1.0.0", .complexity = "O(N) where N is the number of keys",
+     .syntax = "key [key ...]",
+     .summary = "Deletes keys and returns how many were there."},
+    {.name = "unlink", .arity = at_least(2), .flags = kWrite | kFast | kKeyspace,
+     .keys = all_keys(kKeyWrite), .run = del, .since = "4.0.0",
+     .complexity = "O(N) where N is the number of keys", .syntax = "key [key ...]",
+     .summary = "Deletes keys and returns how many were there; the same as DEL."},
+    {.name = "exists", .arity = at_least(2), .flags = kReadOnly | kFast | kKeyspace,
+     .keys = all_keys(kKeyRead), .run = exists, .since = "1.0.0",
+     .complexity = "O(N) where N is the number of keys", .syntax = "key [key ...]",
+     .summary = "Returns how many of the keys are there; one named twice counts twice."},
+    {.name = "type", .arity = exactly(2), .flags = kReadOnly | kFast | kKeyspace,
+     .keys = one_key(kKeyRead), .run = type, .since = "1.0.0", .complexity = "O(1)",
+     .syntax = "key",
+     .summary = "Returns the type of what a key holds, or none."},
+    {.name = "ttl", .arity = exactly(2), .flags = kReadOnly | kFast | kKeyspace,
+     .keys = one_key(kKeyRead), .run = ttl, .since = "1.0.0", .complexity = "O(1)",
+     .syntax = "key",
+     .summary = "Returns the seconds left to a key: -1 without a deadline, -2 without the key."},
+    {.name = "pttl", .arity = exactly(2), .flags = kReadOnly | kFast | kKeyspace,
+     .keys = one_key(kKeyRead), .run = pttl, .since = "2.6.0", .complexity = "O(1)",
+     .syntax = "key",
+     .summary = "Returns the milliseconds a key has left: -1 without deadline, -2 without key."},
+    {.name = "expire", .arity = at_least(3), .flags = kWrite | kFast | kKeyspace,
+     .keys = one_key(kKeyWrite), .run = expire, .since = "1.0.0", .complexity = "O(1)",
+     .syntax = kExpireSyntax,
+     .summary = "Ends a key after a number of seconds; deletes it if there are none left."},
+    {.name = "pexpire", .arity = at_least(3), .flags = kWrite | kFast | kKeyspace,
+     .keys = one_key(kKeyWrite), .run = pexpire, .since = "2.6.0", .complexity = "O(1)",
+     .syntax = "key milliseconds [NX | XX | GT | LT]",
+     .summary = "Ends a key after a number of milliseconds; deletes it if there are none left."},
+    {.name = "expireat", .arity = at_least(3), .flags = kWrite | kFast | kKeyspace,
+     .keys = one_key(kKeyWrite), .run = expireat, .since = "1.2.0", .complexity = "O(1)",
+     .syntax = "key unix-time-seconds [NX | XX | GT | LT]",
+     .summary = "Ends a key at a time given in seconds; deletes it if that has passed."},
+    {.name = "pexpireat", .arity = at_least(3), .flags = kWrite | kFast | kKeyspace,
+     .keys = one_key(kKeyWrite), .run = pexpireat, .since = "2.6.0", .complexity = "O(1)",
+     .syntax = "key unix-time-milliseconds [NX | XX | GT | LT]",
+     .summary = "Ends a key at a time given in milliseconds; deletes it if that has passed."},
+    {.name = "expiretime", .arity = exactly(2), .flags = kReadOnly | kFast | kKeyspace,
+     .keys = one_key(kKeyRead), .run = expiretime, .since = "7.0.0", .complexity = "O(1)",
+     .syntax = "key",
+     .summary = "Returns when a key ends, in seconds since 1970: -1 without a deadline, -2 "
+                "without the key."},
+    {.name = "pexpiretime", .arity = exactly(2), .flags = kReadOnly | kFast | kKeyspace,
+     .keys = one_key(kKeyRead), .run = pexpiretime, .since = "7.0.0", .complexity = "O(1)",
+     .syntax = "key",
+     .summary = "Returns when a key ends, in milliseconds since 1970: -1 without a deadline, -2 "
+                "without the key."},
+    {.name = "persist", .arity = exactly(2), .flags = kWrite | kFast | kKeyspace,
+     .keys = one_key(kKeyWrite), .run = persist, .since = "2.2.0", .complexity = "O(1)",
+     .syntax = "key",
+     .summary = "Takes the deadline off a key."},
+    {.name = "touch", .arity = at_least(2), .flags = kReadOnly | kFast | kKeyspace,
+     .keys = all_keys(kKeyRead), .run = touch, .since = "3.2.1",
+     .complexity = "O(N) where N is the number of keys", .syntax = "key [key ...]",
+     .summary = "Counts as a use of keys and returns how many were there; deadlines stay."},
+    {.name = "rename", .arity = exactly(3), .flags = kWrite | kKeyspace,
+     .keys = two_keys(kKeyReadWrite, kKeyWrite), .run = rename, .since = "1.0.0",
+     .complexity = "O(1)", .syntax = "key newkey",
+     .summary = "Gives a key another name; what had that name is gone."},
+    {.name = "renamenx", .arity = exactly(3), .flags = kWrite | kFast | kKeyspace,
+     .keys = two_keys(kKeyReadWrite, kKeyWrite), .run = renamenx, .since = "1.0.0",
+     .complexity = "O(1)", .syntax = "key newkey",
+     .summary = "Gives a key another name unless that is taken."},
+    // COPY and MOVE look into another database, of which nothing is resolved beforehand while the
+    // server warms up: so they wait.
+    {.name = "copy", .arity = at_least(3), .flags = kWrite | kDenyOom | kKeyspace | kWholeKeyspace,
+     .keys = two_keys(kKeyRead, kKeyWrite), .run = copy, .since = "6.2.0",
+     .complexity = "O(N) where N is the size of the value",
+     .syntax = "source destination [DB destination-db] [REPLACE]",
+     .summary = "Copies what a key holds, and its deadline, to another key."},
+    {.name = "move", .arity = exactly(3), .flags = kWrite | kFast | kKeyspace | kWholeKeyspace,
+     .keys = one_key(kKeyReadWrite), .run = move, .since = "1.0.0", .complexity = "O(1)",
+     .syntax = "key db",
+     .summary = "Moves a key to another database unless it is there already."},
+    {.name = "swapdb", .arity = exactly(3), .flags = kWrite | kFast | kKeyspace | kDangerous,
+     .run = swapdb, .since = "4.0.0", .complexity = "O(1)", .syntax = "index1 index2",
+     .summary = "Exchanges two databases, at once for every connection."},
+    {.name = "randomkey", .arity = exactly(1),
+     .flags = kReadOnly | kKeyspace | kWholeKeyspace | kTouchesRandomKeys, .run = randomkey,
+     .since = "1.0.0", .complexity = "O(1)", .syntax = "",
+     .summary = "Returns the name of some key of the database."},
+    {.name = "dbsize", .arity = exactly(1),
+     .flags = kReadOnly | kFast | kKeyspace | kWholeKeyspace, .run = dbsize, .since = "1.0.0",
+     .complexity = "O(1)", .syntax = "",
+     .summary = "Returns how many keys the database has."},
+    {.name = "keys", .arity = exactly(2),
+     .flags = kReadOnly | kKeyspace | kDangerous | kWholeKeyspace, .run = keys, .since = "1.0.0",
+     .complexity = "O(N) where N is the number of keys in the database", .syntax = "pattern",
+     .summary = "Returns the names of all keys that fit a pattern."},
+    {.name = "scan", .arity = at_least(2),
+     .flags = kReadOnly | kKeyspace | kWholeKeyspace | kTouchesRandomKeys, .run = scan,
+     .since = "2.8.0", .complexity = "O(1) a call, O(N) for all N keys",
+     .syntax = "cursor [MATCH pattern] [COUNT count] [TYPE type]",
+     .summary = "Walks through the names of the database's keys, some at each call."},
+    {.name = "flushdb", .arity = at_least(1), .flags = kWrite | kKeyspace | kDangerous,
+     .run = flushdb, .since = "1.0.0", .complexity = "O(1)", .syntax = "[ASYNC | SYNC]",
+     .summary = "Deletes all keys of the database."},
+    {.name = "flushall", .arity = at_least(1), .flags = kWrite | kKeyspace | kDangerous,
+     .run = flushall, .since = "1.0.0", .complexity = "O(1)", .syntax = "[ASYNC | SYNC]",
+     .summary = "Deletes all keys of all databases."},
+    {.name = "object", .arity = at_least(2), .since = "2.2.3",
+     .complexity = "Depends on the subcommand", .syntax = "",
+     .summary = "Tells what the server knows of one key.", .subcommands = kObjectCommands},
+};
+// clang-format on
+static_assert(well_formed(kGenericCommands));
+
+}  // namespace
+
+std::span<const Command> generic_commands() { return kGenericCommands; }
+
+}  // namespace sojourn::server

@@ -1,0 +1,153 @@
+#include "server/commands/hash_random.h"
+
+#include <limits>
+#include <random>
+#include <string_view>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "server/commands/call.h"
+#include "server/commands/errors.h"
+
+namespace sojourn::server {
+namespace {
+
+// A reply of more than this is refused: Redis's bound for one string, as proto-max-bulk-len has it.
+constexpr std::uint64_t kReplyBytesMax = 512u * 1024 * 1024;
+// The shortest element of a reply: "$0", an empty line, and their line ends.
+constexpr std::uint64_t kElementBytesMin = 6;
+
+// Afresh for each command: workers share nothing.
+class Random {
+ public:
+  std::uint64_t next() { return engine_(); }
+  std::uint64_t below(std::uint64_t bound) {
+    return std::uniform_int_distribution<std::uint64_t>(0, bound - 1)(engine_);
+  }
+
+ private:
+  std::mt19937_64 engine_{std::random_device{}()};
+};
+
+// Fields on their way into the reply.
+class FieldReplies {
+ public:
+  FieldReplies(protocol::ReplyWriter& reply, bool with_values)
+      : reply_(reply), with_values_(with_values) {}
+
+  void start(std::size_t fields) {
+    // RESP3 pairs each field with its value; RESP2 has them in one flat array.
+    reply_.array(with_values_ && !pairs() ? 2 * fields : fields);
+  }
+  void add(std::string_view name, std::string_view value) {
+    if (with_values_ && pairs()) reply_.array(2);
+    reply_.bulk(name);
+    if (with_values_) reply_.bulk(value);
+  }
+  std::size_t bytes() const { return reply_.out().size() - begin_; }
+  void take_back() { reply_.out().resize(begin_); }
+
+ private:
+  bool pairs() const { return reply_.version() == protocol::Version::resp3; }
+
+  protocol::ReplyWriter& reply_;
+  bool with_values_;
+  std::size_t begin_ = reply_.out().size();
+};
+
+// `count` fields, the same one perhaps several times. False, and nothing written, when that would
+// be too much: this alone can answer with more than the hash holds.
+bool draw(const HashView& hash, std::uint64_t count, FieldReplies& replies) {
+  if (count > kReplyBytesMax / kElementBytesMin) return false;
+  Random random;
+  replies.start(count);
+  for (; count > 0; --count) {
+    const auto [name, value] = hash.random(random.next());
+    replies.add(name, value);
+    if (replies.bytes() > kReplyBytesMax) {
+      replies.take_back();
+      return false;
+    }
+  }
+  return true;
+}
+
+std::vector<HashView::Field> all_fields(const HashView& hash) {
+  std::vector<HashView::Field> fields;
+  fields.reserve(hash.size());
+  hash.for_each(
+      [&](std::string_view name, std::string_view value) { fields.emplace_back(name, value); });
+  return fields;
+}
+
+// `count` different fields of more: few are drawn until they differ, many are shuffled to the
+// front.
+std::vector<HashView::Field> choose(const HashView& hash, std::size_t count) {
+  Random random;
+  if (count > hash.size() / 3) {
+    std::vector<HashView::Field> fields = all_fields(hash);
+    for (std::size_t i = 0; i < count; ++i) {
+      std::swap(fields[i], fields[i + random.below(fields.size() - i)]);
+    }
+    fields.resize(count);
+    return fields;
+  }
+  std::vector<HashView::Field> fields;
+  std::unordered_set<std::string_view> seen;
+  while (fields.size() < count) {
+    const HashView::Field field = hash.random(random.next());
+    if (seen.insert(field.first).second) fields.push_back(field);
+  }
+  return fields;
+}
+
+void add_chosen(const HashView& hash, std::size_t count, FieldReplies& replies) {
+  replies.start(count);
+  for (const auto& [name, value] : choose(hash, count)) replies.add(name, value);
+}
+
+void add_all(const HashView& hash, FieldReplies& replies) {
+  replies.start(hash.size());
+  hash.for_each([&](std::string_view name, std::string_view value) { replies.add(name, value); });
+}
+
+void one_field(Call& call) {
+  const Entry* entry = call.look(call.keys()[0]);
+  if (call.refuse_unless(entry, ValueType::hash)) return;
+  if (entry == nullptr) return call.reply.null();
+  call.reply.bulk(HashView(*entry).random(Random{}.next()).first);
+}
+
+}  // namespace
+
+void hrandfield(Call& call) {
+  using Integer = std::numeric_limits<std::int64_t>;
+  if (call.words().size() == 2) return one_field(call);
+  Args args = call.args();
+  const Key key = args.key();
+  const std::int64_t count =
+      args.integer(-Integer::max(), Integer::max(),
+                   "ERR value is out of range, value must between -9223372036854775807 and "
+                   "9223372036854775807");
+  const bool with_values = args.option("WITHVALUES");
+  if (!args.done()) return call.refuse(args.error());
+  if (with_values && (count > Integer::max() / 2 || count < -Integer::max() / 2)) {
+    return call.refuse(kOutOfRange);
+  }
+  const Entry* entry = call.look(key);
+  if (call.refuse_unless(entry, ValueType::hash)) return;
+  if (entry == nullptr || count == 0) return call.reply.array(0);
+
+  const HashView hash(*entry);
+  FieldReplies replies(call.reply, with_values);
+  if (count < 0) {
+    if (!draw(hash, static_cast<std::uint64_t>(-count), replies)) call.refuse(kOutOfRange);
+  } else if (static_cast<std::uint64_t>(count) < hash.size()) {
+    add_chosen(hash, static_cast<std::size_t>(count), replies);
+  } else {
+    add_all(hash, replies);
+  }
+}
+
+}  // namespace sojourn::server

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include "protocol/request_parser.h"
+#include "server/commands/command.h"
+
+namespace sojourn::server {
+
+// Calls visit(name, use) for each key among a request's words, in order, as its row declares them.
+// The one place that knows: execution and COMMAND GETKEYS go through it.
+template <class Visit>
+void for_each_key(const Command& command, protocol::Words words, Visit&& visit) {
+  const KeySpec& keys = command.keys;
+  if (keys.first == 0) return;
+  const auto count = static_cast<std::ptrdiff_t>(words.size());
+  const std::ptrdiff_t last = keys.last < 0 ? count + keys.last : keys.last;
+  for (std::ptrdiff_t i = keys.first; i <= last && i < count; i += keys.step) {
+    const bool rest = i != keys.first && keys.use_rest != 0;
+    visit(words[static_cast<std::size_t>(i)], rest ? keys.use_rest : keys.use);
+  }
+}
+
+}  // namespace sojourn::server

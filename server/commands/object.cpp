@@ -1,0 +1,52 @@
+#include "server/base/numbers.h"
+#include "server/commands/call.h"
+#include "server/commands/generic.h"
+
+namespace sojourn::server {
+namespace {
+
+// Redis keeps a string of up to this many bytes in one piece with its header.
+constexpr std::size_t kEmbeddedBytesMax = 44;
+// The digits of the longest 64-bit integer, with its sign.
+constexpr std::size_t kIntegerBytesMax = 20;
+
+// What Redis would say of such a value; clients and tests look at it.
+std::string_view encoding(const Entry& entry) {
+  if (entry.type() == ValueType::hash) {
+    return HashView(entry).compact() ? "listpack" : "hashtable";
+  }
+  const std::string_view text = entry.string();
+  if (entry.appended()) return "raw";
+  if (text.size() <= kIntegerBytesMax && parse_integer(text)) return "int";
+  return text.size() <= kEmbeddedBytesMax ? "embstr" : "raw";
+}
+
+// The entry asked about; replies and returns null when there is none.
+const Entry* asked(Call& call) {
+  const Entry* entry = call.tx().peek(call.keys()[0]);
+  if (entry == nullptr) call.reply.null();
+  return entry;
+}
+
+}  // namespace
+
+void object_encoding(Call& call) {
+  if (const Entry* entry = asked(call)) call.reply.bulk(encoding(*entry));
+}
+
+void object_refcount(Call& call) {
+  if (asked(call) != nullptr) call.reply.integer(1);
+}
+
+void object_idletime(Call& call) {
+  if (const Entry* entry = asked(call)) call.reply.integer(entry->idle(call.now).count());
+}
+
+void object_freq(Call& call) {
+  if (asked(call) == nullptr) return;
+  call.refuse(
+      "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that "
+      "when switching between policies at runtime LRU and LFU data will take some time to adjust.");
+}
+
+}  // namespace sojourn::server

@@ -1,0 +1,104 @@
+#include "server/commands/scan.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "server/base/glob.h"
+#include "server/base/numbers.h"
+#include "server/commands/errors.h"
+#include "server/commands/generic.h"
+#include "server/commands/services.h"
+
+namespace sojourn::server {
+
+bool ScanOptions::fits(std::string_view name) const {
+  return !pattern || *pattern == "*" || glob_match(*pattern, name);
+}
+
+std::uint64_t scan_cursor(Args& args) {
+  const std::string text(args.word());
+  char* end = nullptr;
+  errno = 0;
+  const std::uint64_t cursor = std::strtoull(text.c_str(), &end, 10);
+  const bool leading_space = std::isspace(static_cast<unsigned char>(*text.c_str())) != 0;
+  if (leading_space || *end != '\0' || errno == ERANGE) args.fail("ERR invalid cursor");
+  return cursor;
+}
+
+ScanOptions scan_options(Args& args, ScanOf what) {
+  ScanOptions options;
+  while (!args.empty() && !args.failed()) {
+    if (args.option("COUNT")) {
+      const std::string_view number = args.word();
+      if (args.failed()) break;
+      const std::optional<std::int64_t> count = parse_integer(number);
+      if (!count) {
+        args.fail(kNotAnInteger);
+      } else if (*count < 1) {
+        args.fail(kSyntaxError);
+      } else {
+        options.count = static_cast<std::size_t>(*count);
+      }
+    } else if (args.option("MATCH")) {
+      options.pattern = args.word();
+    } else if (what == ScanOf::keys && args.option("TYPE")) {
+      options.type = args.word();
+    } else {
+      args.fail(kSyntaxError);
+    }
+  }
+  return options;
+}
+
+void CountedReplies::bulk(std::string_view bytes) {
+  writer_.bulk(bytes);
+  ++count_;
+}
+
+void CountedReplies::finish_array() {
+  reply_.array(count_);
+  reply_.raw(body_);
+}
+
+void scan(Call& call) {
+  Args args = call.args();
+  const std::uint64_t cursor = scan_cursor(args);
+  const ScanOptions options = scan_options(args, ScanOf::keys);
+  if (!args.done()) return call.refuse(args.error());
+  CountedReplies names(call.reply);
+  const std::uint64_t next = call.services.keyspace.scan(
+      call.connection.database, cursor, options.count, [&](const Entry& entry) {
+        if (options.type && !equal_any_case(*options.type, type_name(entry.type()))) return;
+        if (options.fits(entry.key())) names.bulk(entry.key());
+      });
+  call.reply.array(2);
+  call.reply.bulk(std::to_string(next));
+  names.finish_array();
+}
+
+void keys(Call& call) {
+  // Few enough that no shard stays locked for long, many enough that the calls cost nothing.
+  constexpr std::size_t kKeysAtATime = 1000;
+  const ScanOptions options{.pattern = call.words()[1], .type = {}};
+  std::vector<std::string> names;
+  std::uint64_t cursor = 0;
+  do {
+    cursor = call.services.keyspace.scan(call.connection.database, cursor, kKeysAtATime,
+                                         [&](const Entry& entry) {
+                                           if (options.fits(entry.key())) {
+                                             names.emplace_back(entry.key());
+                                           }
+                                         });
+  } while (cursor != 0);
+  // A table that grows meanwhile may show a key twice.
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  call.reply.array(names.size());
+  for (const std::string& name : names) call.reply.bulk(name);
+}
+
+}  // namespace sojourn::server

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <memory>
+
+#include "server/base/clock.h"
+#include "server/base/log.h"
+#include "server/cache/keyspace.h"
+#include "server/commands/connections.h"
+#include "server/commands/errands.h"
+#include "server/commands/gauges.h"
+#include "server/commands/server_info.h"
+#include "server/config/config.h"
+#include "server/observe/metrics.h"
+#include "server/observe/slowlog.h"
+#include "server/store/store.h"
+
+namespace sojourn::server {
+
+class Registry;
+
+// Everything of the server a command may use. main builds it once; tests build their own. What has
+// no default must be given; it outlives the Services, which outlive every Dispatcher.
+struct Services {
+  Keyspace& keyspace;
+  Config& config;
+  const Clock& clock;
+  Log& log;
+  Connections& connections;
+  Metrics& metrics;
+  SlowLog& slowlog;
+  const Registry& registry;
+
+  ServerInfo info{.started_at = clock.now()};
+  const Store* store = nullptr;  // for INFO's figures; null when nothing is kept on disk
+  std::unique_ptr<Gauges> gauges = std::make_unique<Gauges>();
+  std::unique_ptr<Errands> errands = std::make_unique<Errands>();
+};
+
+}  // namespace sojourn::server

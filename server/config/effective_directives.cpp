@@ -1,0 +1,187 @@
+#include <fmt/format.h>
+
+#include "server/base/numbers.h"
+#include "server/config/fields.h"
+
+namespace sojourn::server {
+namespace {
+
+using namespace std::string_view_literals;
+
+constexpr std::int64_t kMegabyte = 1 << 20;
+
+constexpr Names<LogLevel, 4> kLogLevels{
+    {"debug", "verbose", "notice", "warning"},
+    {LogLevel::debug, LogLevel::verbose, LogLevel::notice, LogLevel::warning}};
+constexpr Names<Fsync, 3> kFsyncs{{"everysec", "always", "no"},
+                                  {Fsync::everysec, Fsync::always, Fsync::no}};
+constexpr Names<ProtectedCommands, 3> kProtections{
+    {"no", "yes", "local"},
+    {ProtectedCommands::no, ProtectedCommands::yes, ProtectedCommands::local}};
+constexpr std::array kPolicies{"volatile-lru"sv,   "volatile-lfu"sv, "volatile-random"sv,
+                               "volatile-ttl"sv,   "allkeys-lru"sv,  "allkeys-lfu"sv,
+                               "allkeys-random"sv, "noeviction"sv};
+
+// client-output-buffer-limit: four words a class, any number of classes.
+constexpr std::size_t kWordsPerClass = 4;
+
+OutputLimit Settings::*output_class(std::string_view name) {
+  if (equal_any_case(name, "normal")) return &Settings::output_limit;
+  if (equal_any_case(name, "slave")) return &Settings::output_limit_replica;
+  if (equal_any_case(name, "replica")) return &Settings::output_limit_replica;
+  if (equal_any_case(name, "pubsub")) return &Settings::output_limit_pubsub;
+  return nullptr;
+}
+
+std::string check_output_limits(ConfigWords& words) {
+  if (words.size() % kWordsPerClass != 0) {
+    return "Wrong number of arguments in buffer limit configuration.";
+  }
+  for (std::size_t i = 0; i < words.size(); i += kWordsPerClass) {
+    if (output_class(words[i]) == nullptr) {
+      return "Invalid client class specified in buffer limit configuration.";
+    }
+    const auto hard = parse_memory(words[i + 1]);
+    const auto soft = parse_memory(words[i + 2]);
+    const auto seconds = parse_integer(words[i + 3]);
+    if (!hard || !soft || !seconds || *seconds < 0 || *seconds > kIntMax) {
+      return "Error in hard, soft or soft_seconds setting in buffer limit configuration.";
+    }
+    words[i + 1] = std::to_string(*hard);
+    words[i + 2] = std::to_string(*soft);
+  }
+  return {};
+}
+
+Value get_output_limits(const Settings& settings) {
+  ConfigWords words;
+  for (const char* name : {"normal", "slave", "pubsub"}) {
+    const OutputLimit& limit = settings.*output_class(name);
+    words.insert(words.end(),
+                 {name, std::to_string(limit.hard_bytes), std::to_string(limit.soft_bytes),
+                  std::to_string(limit.soft_time.count())});
+  }
+  return words;
+}
+
+void put_output_limits(Settings& settings, const Value& value) {
+  const auto& words = std::get<ConfigWords>(value);
+  for (std::size_t i = 0; i + kWordsPerClass <= words.size(); i += kWordsPerClass) {
+    settings.*output_class(words[i]) = {static_cast<std::size_t>(*parse_integer(words[i + 1])),
+                                        static_cast<std::size_t>(*parse_integer(words[i + 2])),
+                                        std::chrono::seconds(*parse_integer(words[i + 3]))};
+  }
+}
+
+std::string check_rename(ConfigWords& words) {
+  return words.size() == 2 ? "" : "wrong number of arguments";
+}
+
+Value get_renames(const Settings& settings) {
+  ConfigWords words;
+  for (const auto& [from, to] : settings.rename_command) words.insert(words.end(), {from, to});
+  return words;
+}
+
+void put_rename(Settings& settings, const Value& value) {
+  const auto& words = std::get<ConfigWords>(value);
+  settings.rename_command.emplace_back(words[0], words[1]);
+}
+
+constexpr Directive kDirectives[] = {
+    // Network
+    setting<&Settings::bind>("bind", words(),
+                             "Addresses to listen on; one with a leading '-' may be absent.",
+                             kStartOnly),
+    setting<&Settings::port>("port", number(0, 65535), "TCP port; 0: none.", kStartOnly),
+    setting<&Settings::unixsocket>("unixsocket", text(), "Path of the Unix socket; empty: none.",
+                                   kImmutable),
+    setting<&Settings::unixsocketperm>("unixsocketperm", octal(0777),
+                                       "Mode of the Unix socket; 0: as the umask has it.",
+                                       kImmutable),
+    setting<&Settings::tcp_backlog>("tcp-backlog", number(0, kIntMax),
+                                    "Connections the kernel holds until they are accepted.",
+                                    kImmutable),
+    setting<&Settings::timeout>("timeout", number(0, kIntMax),
+                                "Seconds after which an idle connection is closed; 0: never."),
+    setting<&Settings::tcp_keepalive>(
+        "tcp-keepalive", number(0, kIntMax),
+        "Seconds between the kernel's probes of a silent peer; 0: none."),
+    setting<&Settings::maxclients>("maxclients", number(1, std::int64_t{UINT32_MAX}),
+                                   "Connections at one time."),
+    setting<&Settings::protected_mode>("protected-mode", yes_no(),
+                                       "Without a password, serve this machine only."),
+    setting<&Settings::requirepass>("requirepass", text(),
+                                    "Password of the default user; empty: none.", kSecret),
+    setting<&Settings::unauthenticated_timeout>(
+        "unauthenticated-timeout", number(1, 3600),
+        "Seconds a connection has to authenticate, if a password is set.", kOurs),
+    {.name = "client-output-buffer-limit",
+     .kind = words(check_output_limits),
+     .summary = "Per class, bytes of waiting replies at which a connection is closed: at once, or "
+                "past the second for that many seconds; 0: no limit.",
+     .get = get_output_limits,
+     .put = put_output_limits},
+    setting<&Settings::client_query_buffer_limit>(
+        "client-query-buffer-limit", memory(kMegabyte),
+        "Bytes of requests one connection may have waiting."),
+    setting<&Settings::proto_max_bulk_len>("proto-max-bulk-len", memory(kMegabyte),
+                                           "Bytes of the longest word."),
+    setting<&Settings::connection_buffers_budget>(
+        "connection-buffers-budget", memory(kMegabyte),
+        "Bytes of requests and replies all connections may hold together.", kOurs),
+    setting<&Settings::io_threads>("io-threads", number(0, 128),
+                                   "Workers that serve connections; 0: one per core.", kImmutable),
+    // Process
+    setting<&Settings::daemonize>("daemonize", yes_no(), "Go to the background.", kImmutable),
+    setting<&Settings::pidfile>("pidfile", text(), "File for the process id; empty: none.",
+                                kImmutable),
+    setting<&Settings::logfile>("logfile", text(), "File for the log; empty: standard output.",
+                                kImmutable),
+    setting_of<&Settings::loglevel, kLogLevels>("loglevel", "What is worth a line in the log."),
+    setting<&Settings::log_redact>(
+        "log-redact", yes_no(),
+        "Leave keys and values out of the slow log: a session id is a secret.", kOurs),
+    setting<&Settings::dir>("dir", text(), "Directory of the data.", kProtected | kStartOnly),
+    setting<&Settings::databases>("databases", number(1, 65535), "Numbered databases.", kImmutable),
+    {.name = "rename-command",
+     .kind = words(check_rename),
+     .summary = "Gives a command another name; \"\" takes it away.",
+     .flags = kFileOnly | kAdds,
+     .get = get_renames,
+     .put = put_rename},
+    setting_of<&Settings::enable_debug_command, kProtections>("enable-debug-command",
+                                                              "Who may use DEBUG.", kImmutable),
+    setting_of<&Settings::enable_protected_configs, kProtections>(
+        "enable-protected-configs", "Who may set paths with CONFIG SET.", kImmutable),
+    // Durability
+    setting<&Settings::appendonly>("appendonly", yes_no(),
+                                   "Write every change to disk; no: keep nothing on disk at all.",
+                                   kStartOnly),
+    setting_of<&Settings::appendfsync, kFsyncs>(
+        "appendfsync",
+        "When written changes are synced: a power cut loses a second, nothing, or more."),
+    setting<&Settings::journal_budget>("journal-budget", memory(kMegabyte),
+                                       "Bytes of changes on their way to disk before writers wait.",
+                                       kOurs | kStartOnly),
+    setting<&Settings::accept_data_loss>("accept-data-loss", yes_no(),
+                                         "Start although the newest changes are missing on disk.",
+                                         kOurs | kImmutable | kSwitch),
+    // Memory
+    setting<&Settings::maxmemory>("maxmemory", memory(), "Bytes of data in RAM; 0: no bound."),
+    setting<&Settings::maxmemory_policy>(
+        "maxmemory-policy", choice(kPolicies),
+        "What is done at maxmemory. Whatever the name, no session is evicted: writes are refused."),
+    // Slow log
+    setting<&Settings::slowlog_log_slower_than_us>(
+        "slowlog-log-slower-than", number(-1, kLongMax),
+        "Microseconds from which a command is slow; -1: none is."),
+    setting<&Settings::slowlog_max_len>("slowlog-max-len", number(0, kLongMax),
+                                        "Slow commands to remember."),
+};
+
+}  // namespace
+
+std::span<const Directive> effective_directives() { return kDirectives; }
+
+}  // namespace sojourn::server

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "server/base/result.h"
+#include "server/config/settings.h"
+
+namespace sojourn::server {
+
+// The file's text, changed so that reading it gives these settings: comments, order and lines that
+// say the right thing stay; a directive that the text does not have is added at its end.
+Result<std::string> rewritten(std::string_view text, const Settings& settings);
+
+// Puts a new text in place of a file, so that after a crash either is there whole. The file keeps
+// its owner and mode. An error's detail is the system's.
+Result<void> replace_file(const std::string& path, std::string_view text);
+
+}  // namespace sojourn::server

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/base/clock.h"
+#include "server/base/log.h"
+
+namespace sojourn::server {
+
+// One class of client-output-buffer-limit: past the hard limit at once, or past the soft one for
+// that long, the connection is closed.
+struct OutputLimit {
+  std::size_t hard_bytes = 0;  // 0: none
+  std::size_t soft_bytes = 0;
+  std::chrono::seconds soft_time{0};
+};
+
+enum class Fsync : std::uint8_t { always, everysec, no };
+enum class ProtectedCommands : std::uint8_t { no, local, yes };  // enable-debug-command
+
+// Every setting in its own type; the defaults are the server's. One row of directives.cpp each.
+struct Settings {
+  // network
+  std::vector<std::string> bind{"127.0.0.1", "-::1"};  // a leading '-': may be absent
+  std::uint16_t port = 6379;                           // 0: no TCP
+  std::string unixsocket;
+  std::uint32_t unixsocketperm = 0;  // 0: as the umask has it
+  int tcp_backlog = 511;
+  std::chrono::seconds timeout{0};  // idle connections; 0: never
+  std::chrono::seconds tcp_keepalive{300};
+  std::uint32_t maxclients = 10000;
+  bool protected_mode = true;
+  std::string requirepass;
+  std::chrono::seconds unauthenticated_timeout{10};  // ours
+  // Bounded, unlike Redis's: a client that never reads must not take the server's memory, and no
+  // session is near this size.
+  OutputLimit output_limit{256u << 20, 64u << 20, std::chrono::seconds(60)};
+  OutputLimit output_limit_replica{256u << 20, 64u << 20, std::chrono::seconds(60)};
+  OutputLimit output_limit_pubsub{32u << 20, 8u << 20, std::chrono::seconds(60)};
+  std::size_t client_query_buffer_limit = 1024u * 1024 * 1024;
+  std::size_t proto_max_bulk_len = 512u * 1024 * 1024;
+  std::size_t connection_buffers_budget = 1024u * 1024 * 1024;  // ours: all connections together
+  std::uint32_t io_threads = 0;                                 // 0: one per core
+  // process
+  bool daemonize = false;
+  std::string pidfile;
+  std::string logfile;
+  LogLevel loglevel = LogLevel::notice;
+  std::string dir = "./data";
+  std::uint16_t databases = 16;
+  std::vector<std::pair<std::string, std::string>> rename_command;
+  ProtectedCommands enable_debug_command = ProtectedCommands::no;
+  ProtectedCommands enable_protected_configs = ProtectedCommands::no;
+  bool accept_data_loss = false;  // ours
+  // durability
+  bool appendonly = true;
+  Fsync appendfsync = Fsync::everysec;
+  // memory
+  std::uint64_t maxmemory = 0;  // 0: no bound
+  std::string maxmemory_policy = "noeviction";
+  std::size_t journal_budget = 64u * 1024 * 1024;  // ours
+  // log
+  bool log_redact = true;                           // ours: no keys or values in the slow log
+  std::int64_t slowlog_log_slower_than_us = 10000;  // negative: off
+  std::uint64_t slowlog_max_len = 128;
+  // What was given for directives of Redis that have no meaning here, for CONFIG GET.
+  std::map<std::string, std::string, std::less<>> without_meaning;
+};
+
+}  // namespace sojourn::server

@@ -1,0 +1,248 @@
+// sojournd, from its command line to its end. Read from top to bottom this is the architecture:
+// what the server is made of, and who needs whom.
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "server/base/clock.h"
+#include "server/base/log.h"
+#include "server/cache/journal.h"
+#include "server/cache/keyspace.h"
+#include "server/commands/registry.h"
+#include "server/commands/services.h"
+#include "server/config/config.h"
+#include "server/net/server.h"
+#include "server/observe/metrics.h"
+#include "server/observe/slowlog.h"
+#include "server/process/daemon.h"
+#include "server/process/service_manager.h"
+#include "server/process/stop_request.h"
+#include "server/store/rocks_store.h"
+
+namespace sojourn::server {
+namespace {
+
+// Descriptors beside the connections': RocksDB's files, listening sockets, logs.
+constexpr std::size_t kOwnDescriptors = 1024;
+constexpr std::chrono::milliseconds kClockStep{1000};
+
+int fail(Log& log, const std::string& why) {
+  log.warning("{}", why);
+  std::fprintf(stderr, "sojournd: %s\n", why.c_str());
+  return 1;
+}
+
+AppendFsync append_fsync(const Settings& settings) {
+  switch (settings.appendfsync) {
+    case Fsync::always:
+      return AppendFsync::always;
+    case Fsync::everysec:
+      return AppendFsync::everysec;
+    case Fsync::no:
+      return AppendFsync::no;
+  }
+  return AppendFsync::everysec;
+}
+
+void greet(Log& log, const Invocation& invocation, const Config& config) {
+  log.notice("Sojourn {}, {} bit, PID: {}", kVersion, sizeof(void*) * 8, ::getpid());
+  if (invocation.config_file.empty()) {
+    log.notice("No configuration file: the defaults and the command line are in force");
+  } else {
+    log.notice("Configuration loaded from {}", invocation.config_file);
+  }
+  for (const std::string& note : config.notes()) log.notice("{}", note);
+}
+
+void raise_limits(Log& log, const Settings& settings) {
+  const std::size_t wanted = settings.maxclients + kOwnDescriptors;
+  const std::size_t allowed = raise_descriptor_limit(wanted);
+  if (allowed < wanted) {
+    log.warning(
+        "This process may open {} files, which is too few for maxclients {}: raise its limit "
+        "(ulimit -n, LimitNOFILE) or lower maxclients",
+        allowed, settings.maxclients);
+  }
+}
+
+Result<void> rename_commands(Registry& registry, const Settings& settings) {
+  for (const auto& [from, to] : settings.rename_command) {
+    if (!registry.rename(from, to)) {
+      return Error{
+          Errc::invalid_argument,
+          fmt::format("rename-command {} \"{}\": no such command, or the new name is taken", from,
+                      to)};
+    }
+  }
+  return {};
+}
+
+Result<std::unique_ptr<RocksStore>> open_store(const Settings& settings, Log& log) {
+  if (!settings.appendonly) {
+    log.warning("appendonly no: nothing is kept on disk, and all sessions end with this process");
+    return std::unique_ptr<RocksStore>();
+  }
+  RocksStore::Options options;
+  options.directory = settings.dir;
+  options.accept_data_loss = settings.accept_data_loss;
+  return RocksStore::open(options, log);
+}
+
+Result<std::unique_ptr<Journal>> open_journal(RocksStore* store, const Settings& settings,
+                                              Log& log) {
+  if (store == nullptr) return Journal::none();
+  Journal::Options options;
+  options.fsync = append_fsync(settings);
+  options.bytes_budget = settings.journal_budget;
+  return Journal::open(*store, options, log);
+}
+
+ServerInfo describe(const Invocation& invocation, const Settings& settings, const Clock& clock) {
+  ServerInfo info;
+  info.started_at = clock.now();
+  std::error_code ignored;
+  info.executable = std::filesystem::read_symlink("/proc/self/exe", ignored).string();
+  info.config_file = invocation.config_file;
+  info.tcp_port = settings.port;
+  info.workers = Server::workers_for(settings);
+  return info;
+}
+
+int serve(const Invocation& invocation, Config& config, Log& log) {
+  const std::shared_ptr<const Settings> settings = config.current();
+  PidFile pid_file;
+  if (!settings->pidfile.empty()) {
+    auto written = PidFile::write(settings->pidfile);
+    if (!written) {
+      // As in Redis: worth a line, no reason not to serve.
+      log.warning("{}", written.error().detail);
+    } else {
+      pid_file = std::move(*written);
+    }
+  }
+  greet(log, invocation, config);
+  raise_limits(log, *settings);
+  StopRequest stop;
+
+  // Made first and gone last: the threads of what follows may call back into it.
+  Server server([&stop] { stop.ask(); });
+  if (auto listening = server.listen(*settings); !listening) {
+    return fail(log, fmt::format("Failed listening on port {}: {}", settings->port,
+                                 listening.error().detail));
+  }
+
+  // Where sessions live across restarts, and the one way there.
+  auto store = open_store(*settings, log);
+  if (!store) return fail(log, store.error().detail);
+  SystemClock clock(*store ? (*store)->highest_time_seen() : Time{});
+  if (clock.behind_at_start() > Millis(0)) {
+    log.warning(
+        "The system's clock is {} ms behind the time this data has seen. Sessions are counted "
+        "from the later time until the clock has caught up; set it right",
+        clock.behind_at_start().count());
+  }
+  auto journal = open_journal(store->get(), *settings, log);
+  if (!journal) return fail(log, journal.error().detail);
+
+  // All sessions in RAM, and the commands on them.
+  auto keyspace = Keyspace::open({.databases = settings->databases, .active_expiry = true}, clock,
+                                 **journal, store->get(), log);
+  if (!keyspace) return fail(log, keyspace.error().detail);
+  Registry registry;
+  if (auto renamed = rename_commands(registry, *settings); !renamed) {
+    return fail(log, renamed.error().detail);
+  }
+  Metrics metrics;
+  SlowLog slowlog;
+  Services services{.keyspace = **keyspace,
+                    .config = config,
+                    .clock = clock,
+                    .log = log,
+                    .connections = server,
+                    .metrics = metrics,
+                    .slowlog = slowlog,
+                    .registry = registry,
+                    .info = describe(invocation, *settings, clock),
+                    .store = store->get()};
+  config.on_change([&](const Settings& changed) {
+    log.set_level(changed.loglevel);
+    (*journal)->set_fsync(append_fsync(changed));
+    raise_limits(log, changed);
+  });
+
+  // From socket to socket.
+  server.start(services, services.info.workers);
+  log.notice("Ready to accept connections");
+  notify_service_manager("READY=1");
+
+  while (!stop.wait_for(kClockStep)) {
+    clock.adjust();
+    if (*store) (*store)->note_time(clock.now());
+  }
+
+  log.notice("Stopping: {}", stop.reason());
+  notify_service_manager("STOPPING=1");
+  stop.let_signals_kill();
+  server.stop();
+  if (!(*journal)->flush()) {
+    return fail(log,
+                "Stopped, but the last changes could not be written; none of them had been "
+                "acknowledged");
+  }
+  log.notice("Stopped; everything is written");
+  return 0;
+}
+
+int run(std::span<const char* const> arguments) {
+  auto parsed = Config::parse(arguments);
+  if (!parsed) {
+    std::fprintf(stderr, "%s\n", parsed.error().detail.c_str());
+    return 1;
+  }
+  const auto& [invocation, config] = *parsed;
+  switch (invocation.action) {
+    case Invocation::Action::help:
+      std::fputs(Config::help().c_str(), stdout);
+      return 0;
+    case Invocation::Action::version:
+      std::printf("Sojourn server v=%s bits=%zu\n", std::string(kVersion).c_str(),
+                  sizeof(void*) * 8);
+      return 0;
+    case Invocation::Action::check_config:
+      std::puts("The configuration is good.");
+      return 0;
+    case Invocation::Action::serve:
+      break;
+  }
+
+  ::umask(077);
+  const std::shared_ptr<const Settings> settings = config->current();
+  if (settings->daemonize) {
+    if (auto daemon = daemonize(); !daemon) {
+      std::fprintf(stderr, "sojournd: %s\n", daemon.error().detail.c_str());
+      return 1;
+    }
+  }
+  auto log = Log::open(settings->logfile, settings->loglevel);
+  if (!log) {
+    std::fprintf(stderr, "sojournd: %s\n", log.error().detail.c_str());
+    return 1;
+  }
+  return serve(invocation, *config, **log);
+}
+
+}  // namespace
+}  // namespace sojourn::server
+
+int main(int argc, char** argv) {
+  const std::span<const char* const> all(argv, static_cast<std::size_t>(argc));
+  return sojourn::server::run(all.subspan(all.empty() ? 0 : 1));
+}

@@ -1,0 +1,77 @@
+#include "server/net/connection.h"
+
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+namespace sojourn::server {
+
+namespace {
+
+// Less than this is not worth moving what follows it.
+constexpr std::size_t kCompactedBytesMin = 16 * 1024;
+
+}  // namespace
+
+Connection::Connection(FileDescriptor socket, ConnectionState initial)
+    : state(std::move(initial)), socket_(std::move(socket)) {
+  state.descriptor = socket_.get();
+}
+
+Connection::Sent Connection::send() {
+  while (sent_ < output.size()) {
+    const ssize_t n = ::send(socket_.get(), output.data() + sent_, unsent(), MSG_NOSIGNAL);
+    if (n >= 0) {
+      sent_ += static_cast<std::size_t>(n);
+      state.bytes_written += static_cast<std::uint64_t>(n);
+      // A short write means the socket is full: asking again would only say so.
+      if (sent_ < output.size()) return Sent::some;
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      return Sent::some;
+    } else if (errno != EINTR) {
+      return Sent::failed;
+    }
+  }
+  sent_ = 0;
+  output.clear();
+  return Sent::all;
+}
+
+void Connection::compact_output() {
+  if (sent_ < kCompactedBytesMin) return;
+  output.erase(0, sent_);
+  sent_ = 0;
+}
+
+Connection::Received Connection::receive(std::span<char> into) {
+  using Kind = Received::Kind;
+  while (true) {
+    const ssize_t n = ::recv(socket_.get(), into.data(), into.size(), 0);
+    if (n > 0) {
+      state.bytes_read += static_cast<std::uint64_t>(n);
+      return {Kind::bytes, static_cast<std::size_t>(n)};
+    }
+    if (n == 0) return {Kind::end};
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return {Kind::nothing};
+    if (errno != EINTR) return {Kind::failed};
+  }
+}
+
+void Connection::close() {
+  closed = true;
+  if (!socket_) return;
+  // Bytes that nobody read would turn the close into a reset, which may overtake the last reply.
+  ::shutdown(socket_.get(), SHUT_WR);
+  std::array<char, 4096> unread;
+  for (int i = 0; i < 16; ++i) {
+    if (::recv(socket_.get(), unread.data(), unread.size(), MSG_DONTWAIT) <= 0) break;
+  }
+  socket_.reset();
+  input.clear();
+  std::string().swap(output);  // assigning an empty one would keep the memory
+  sent_ = 0;
+}
+
+}  // namespace sojourn::server

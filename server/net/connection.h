@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "protocol/request_parser.h"
+#include "server/base/clock.h"
+#include "server/commands/connection_state.h"
+#include "server/net/file_descriptor.h"
+#include "server/net/input_buffer.h"
+
+namespace sojourn::server {
+
+// One socket, the bytes read from it and the bytes to be written to it. Its worker's alone.
+class Connection {
+ public:
+  Connection(FileDescriptor socket, ConnectionState initial);
+
+  ConnectionState state;
+  protocol::RequestParser parser;
+  InputBuffer input;  // what has not run yet; has no memory while empty
+  // Posts to the worker: run the request again. Made once, so that no request makes one.
+  std::function<void()> wake;
+
+  // --- output: appended by commands, sent from its front ---
+  std::string output;
+  std::size_t unsent() const { return output.size() - sent_; }
+  enum class Sent : std::uint8_t { all, some, failed };
+  Sent send();  // as much as the socket takes now
+  // Gives back what was sent, so that a reader who is always behind does not make the output grow.
+  void compact_output();
+
+  // --- receiving ---
+  struct Received {
+    enum class Kind : std::uint8_t { bytes, nothing, end, failed } kind;
+    std::size_t bytes = 0;
+  };
+  Received receive(std::span<char> into);
+
+  // Why the request at the front of `input` does not run now.
+  enum class Waiting : std::uint8_t { nothing, wakeup, time } waiting = Waiting::nothing;
+  Time waiting_until{};
+  // `input` may hold whole requests that wait for nothing but their turn.
+  bool backlog = false;
+  // The peer sends no more, or is not listened to any more: close when the output is out.
+  bool ending = false;
+  bool closed = false;
+
+  // False while it waits, ends, or leaves more output lying than it may.
+  bool may_run(std::size_t unsent_max) const {
+    return waiting == Waiting::nothing && !closed && !state.close_after_reply &&
+           unsent() < unsent_max;
+  }
+  std::size_t buffer_bytes() const { return input.capacity() + output.capacity(); }
+  bool awaits_release(JournalPosition released) const {
+    return unsent() > 0 && state.hold_until > released;
+  }
+  int descriptor() const { return socket_.get(); }
+  // Closes the socket in a way that lets the peer read what was sent to it.
+  void close();
+
+  // --- the worker's notes: which of its lists this is on ---
+  std::uint32_t interest = 0;     // what epoll was told
+  std::size_t counted_input = 0;  // what the budget was told
+  std::size_t counted_output = 0;
+  Time over_soft_limit_since = kNever;
+  bool touched = false;
+  bool held = false;
+  bool runnable = false;
+  bool unpublished = false;
+
+ private:
+  FileDescriptor socket_;
+  std::size_t sent_ = 0;
+};
+
+}  // namespace sojourn::server

@@ -1,0 +1,110 @@
+#include "server/net/listener.h"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+namespace sojourn::server {
+
+namespace {
+
+// Of one socket before others and the worker's own connections get their turn.
+constexpr int kAcceptedPerTurnMax = 128;
+// When descriptors or memory are short: those that are open must end first.
+constexpr std::chrono::milliseconds kRest{100};
+constexpr std::chrono::seconds kComplainEvery{10};
+constexpr std::string_view kTooMany = "-ERR max number of clients reached\r\n";
+
+}  // namespace
+
+Listener::Listener(WorkersShared& shared, std::span<const std::unique_ptr<Worker>> workers,
+                   std::vector<FileDescriptor> sockets)
+    : shared_(shared),
+      workers_(workers),
+      rest_(workers.front()->io()),
+      random_(std::random_device{}()) {
+  sockets_.reserve(sockets.size());
+  for (FileDescriptor& socket : sockets) {
+    sockets_.emplace_back(workers.front()->io(), socket.release());
+  }
+  for (Socket& socket : sockets_) watch(socket);
+}
+
+void Listener::close() {
+  rest_.cancel();
+  sockets_.clear();
+}
+
+void Listener::watch(Socket& socket) {
+  socket.async_wait(Socket::wait_read, [this, &socket](const boost::system::error_code& error) {
+    if (error) return;
+    if (accept_some(socket)) return watch(socket);
+    rest_.expires_after(kRest);
+    rest_.async_wait([this](const boost::system::error_code& cancelled) {
+      if (cancelled) return;
+      for (Socket& each : sockets_) {
+        each.cancel();
+        watch(each);
+      }
+    });
+  });
+}
+
+bool Listener::accept_some(Socket& socket) {
+  for (int i = 0; i < kAcceptedPerTurnMax; ++i) {
+    FileDescriptor accepted(
+        ::accept4(socket.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (accepted) {
+      admit(std::move(accepted));
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      return true;
+    } else if (!may_continue_after(errno)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool Listener::may_continue_after(int error) {
+  switch (error) {
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+      break;
+    default:
+      // The error of one connection that ended before it was accepted, not of the socket.
+      return true;
+  }
+  const auto now = std::chrono::steady_clock::now();
+  if (now - complained_at_ >= kComplainEvery) {
+    complained_at_ = now;
+    shared_.services.log.warning("Cannot accept connections for now: {}", std::strerror(error));
+  }
+  return false;
+}
+
+void Listener::admit(FileDescriptor accepted) {
+  WorkerMetrics& metrics = workers_.front()->metrics();
+  const std::size_t open = shared_.connections.fetch_add(1, std::memory_order_relaxed) + 1;
+  if (open > shared_.services.config.current()->maxclients) {
+    shared_.connections.fetch_sub(1, std::memory_order_relaxed);
+    WorkerMetrics::add(metrics.connections_rejected);
+    // Sent if the fresh socket takes it, as it does; its peer is owed no more.
+    (void)::send(accepted.get(), kTooMany.data(), kTooMany.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    return;
+  }
+  WorkerMetrics::add(metrics.connections_received);
+  choose_worker().adopt(std::move(accepted));
+}
+
+Worker& Listener::choose_worker() {
+  Worker& one = *workers_[random_() % workers_.size()];
+  Worker& other = *workers_[random_() % workers_.size()];
+  return other.load() < one.load() ? other : one;
+}
+
+}  // namespace sojourn::server

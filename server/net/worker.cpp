@@ -1,0 +1,341 @@
+#include "server/net/worker.h"
+
+#include <pthread.h>
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include "server/base/check.h"
+#include "server/net/socket.h"
+#include "server/net/worker_limits.h"
+
+namespace sojourn::server {
+
+namespace asio = boost::asio;
+
+Worker::Worker(WorkersShared& shared, std::size_t index, std::size_t count)
+    : shared_(shared),
+      services_(shared.services),
+      journal_(services_.keyspace.journal()),
+      metrics_(services_.metrics.add_worker()),
+      index_(index),
+      count_(count),
+      dispatcher_(services_, metrics_),
+      io_(1),
+      sockets_(io_, ::epoll_create1(EPOLL_CLOEXEC)),
+      timer_(io_),
+      ready_(std::make_unique<epoll_event[]>(kReadyMax)),
+      scratch_(std::make_unique_for_overwrite<char[]>(kScratchBytes)) {
+  refresh_settings();
+}
+
+Worker::~Worker() = default;
+
+void Worker::run() {
+  ::pthread_setname_np(::pthread_self(), ("worker-" + std::to_string(index_)).c_str());
+  watch();
+  arm_timer();
+  io_.run();
+}
+
+// --- from other threads ---
+
+void Worker::adopt(FileDescriptor socket) {
+  load_.fetch_add(1, std::memory_order_relaxed);
+  asio::post(io_, [this, socket = std::move(socket)]() mutable {
+    take_in(std::move(socket));
+    settle();
+  });
+}
+
+void Worker::close(std::vector<std::uint64_t> ids) {
+  for (const std::uint64_t id : ids) published_.remove(id);
+  asio::post(io_, [this, ids = std::move(ids)] {
+    for (const std::uint64_t id : ids) {
+      const auto found = connections_.find(id);
+      if (found != connections_.end()) close_now(*found->second);
+    }
+    settle();
+  });
+}
+
+void Worker::journal_progressed() {
+  // The worker sets the flag and then looks at released() once more; whoever takes it back wakes
+  // the worker. Both are read-modify-writes of one atomic, so one of the two sees the other.
+  if (awaiting_journal_.exchange(false, std::memory_order_acq_rel)) {
+    asio::post(io_, [this] {
+      release_held();
+      settle();
+    });
+  }
+}
+
+void Worker::drain(std::function<void()> done) {
+  asio::post(io_, [this, done = std::move(done)]() mutable {
+    draining_ = true;
+    drained_ = std::move(done);
+    for (auto& [id, connection] : connections_) touch(*connection);
+    settle();
+  });
+}
+
+void Worker::stop() {
+  asio::post(io_, [this] {
+    for (auto& [id, connection] : connections_) close_now(*connection);
+    bury();
+    io_.stop();
+  });
+}
+
+// --- turns ---
+
+void Worker::watch() {
+  sockets_.async_wait(asio::posix::stream_descriptor::wait_read,
+                      [this](const boost::system::error_code& error) {
+                        if (error) return;
+                        turn();
+                        watch();
+                      });
+}
+
+void Worker::schedule_turn() {
+  if (turn_scheduled_) return;
+  turn_scheduled_ = true;
+  asio::post(io_, [this] {
+    turn_scheduled_ = false;
+    turn();
+  });
+}
+
+void Worker::turn() {
+  const auto began = std::chrono::steady_clock::now();
+  refresh_settings();
+  serve_ready();
+  run_backlogs();
+  settle();
+
+  const auto took = std::chrono::duration_cast<std::chrono::microseconds>(
+      std::chrono::steady_clock::now() - began);
+  WorkerMetrics::add(metrics_.turns);
+  const auto took_us = static_cast<std::uint64_t>(took.count());
+  if (took_us > metrics_.longest_turn_us.load(std::memory_order_relaxed)) {
+    metrics_.longest_turn_us.store(took_us, std::memory_order_relaxed);
+  }
+}
+
+void Worker::serve_ready() {
+  // Who was ready and had no turn comes first: asking anew would bring the same ones to the front.
+  if (next_ready_ == ready_count_) {
+    next_ready_ = 0;
+    ready_count_ = ::epoll_wait(sockets_.native_handle(), ready_.get(), kReadyMax, 0);
+    ready_count_ = std::max(ready_count_, 0);
+  }
+  requests_this_turn_ = 0;
+  while (next_ready_ < ready_count_) {
+    if (requests_this_turn_ >= kRequestsPerTurnMax) return schedule_turn();
+    const epoll_event& event = ready_[next_ready_++];
+    auto* const connection = static_cast<Connection*>(event.data.ptr);
+    if (connection != nullptr && !connection->closed) serve(*connection, event.events);
+  }
+}
+
+void Worker::run_backlogs() {
+  std::vector<Connection*> runnable;
+  runnable.swap(runnable_);
+  requests_this_turn_ = 0;  // a bound of their own, so that the others cannot use it up
+  for (Connection* connection : runnable) {
+    if (connection->closed) continue;
+    if (requests_this_turn_ >= kRequestsPerTurnMax) {
+      runnable_.push_back(connection);
+      schedule_turn();
+      continue;
+    }
+    connection->runnable = false;
+    run_backlog(*connection);
+  }
+}
+
+void Worker::serve(Connection& connection, std::uint32_t events) {
+  // The event may be older than what is wanted now.
+  events &= connection.interest | EPOLLHUP | EPOLLERR;
+  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) {
+    if ((connection.interest & EPOLLIN) == 0) return close_now(connection);
+    receive(connection);
+  }
+  touch(connection);
+}
+
+void Worker::touch(Connection& connection) {
+  if (connection.touched) return;
+  connection.touched = true;
+  touched_.push_back(&connection);
+}
+
+// Ends a turn: everything that was changed goes to the journal at once, then everything that may
+// leave is sent.
+void Worker::settle() {
+  if (journal_.appended() != journal_.written()) journal_.end_turn();
+  // Before the replies: who has read that a connection has a name finds it in CLIENT LIST.
+  publish(changed_now_);
+  const JournalPosition released = journal_.released();
+  for (Connection* connection : touched_) {
+    connection->touched = false;
+    if (!connection->closed) finish(*connection, released);
+  }
+  touched_.clear();
+  report_buffers();
+  if (!held_.empty() && !awaiting_journal_.exchange(true, std::memory_order_acq_rel)) {
+    release_held();
+  }
+  bury();
+  if (draining_) check_drained();
+}
+
+void Worker::finish(Connection& connection, JournalPosition released) {
+  if (connection.unsent() > 0) send_or_hold(connection, released);
+  if (connection.closed) return;
+  if (connection.unsent() == 0) outputs_.take_back(connection.output);
+  const bool ends = connection.ending || connection.state.close_after_reply;
+  if (ends && connection.unsent() == 0 && !connection.backlog &&
+      connection.waiting == Connection::Waiting::nothing) {
+    return close_now(connection);
+  }
+  if (connection.backlog && !connection.runnable && connection.may_run(unsent_max(connection))) {
+    connection.runnable = true;
+    runnable_.push_back(&connection);
+    schedule_turn();
+  }
+  update_interest(connection, released);
+  count_buffers(connection);
+}
+
+void Worker::send_or_hold(Connection& connection, JournalPosition released) {
+  if (connection.awaits_release(released)) {
+    // Whether it was written is unknown, and will stay so: neither OK nor an error would be true.
+    if (journal_.state() == StorageState::failed) return close_now(connection);
+    if (!connection.held) {
+      connection.held = true;
+      held_.push_back(&connection);
+    }
+  } else {
+    const std::uint64_t written_before = connection.state.bytes_written;
+    if (connection.send() == Connection::Sent::failed) return close_now(connection);
+    WorkerMetrics::add(metrics_.net_output_bytes, connection.state.bytes_written - written_before);
+  }
+  if (over_output_limit(connection, services_.clock.now())) close_now(connection);
+}
+
+void Worker::release_held() {
+  const JournalPosition released = journal_.released();
+  const bool failed = journal_.state() == StorageState::failed;
+  std::erase_if(held_, [&](Connection* connection) {
+    if (!connection->closed && connection->awaits_release(released) && !failed) return false;
+    connection->held = false;
+    if (!connection->closed) finish(*connection, released);
+    return true;
+  });
+}
+
+void Worker::update_interest(Connection& connection, JournalPosition released) {
+  std::uint32_t wanted = 0;
+  if (!draining_ && !connection.ending && !connection.backlog &&
+      connection.may_run(unsent_max(connection))) {
+    wanted |= EPOLLIN;
+  }
+  if (connection.unsent() > 0 && !connection.awaits_release(released)) wanted |= EPOLLOUT;
+  if (wanted == connection.interest) return;
+  connection.interest = wanted;
+  epoll_event event{};
+  event.events = wanted;
+  event.data.ptr = &connection;
+  ::epoll_ctl(sockets_.native_handle(), EPOLL_CTL_MOD, connection.descriptor(), &event);
+}
+
+// --- connections come and go ---
+
+void Worker::take_in(FileDescriptor socket) {
+  refresh_settings();
+  ConnectionState state;
+  state.id = shared_.next_id.fetch_add(1, std::memory_order_relaxed);
+  state.peer_address = peer_name(socket.get());
+  state.local_address = local_name(socket.get());
+  state.authenticated = settings_->requirepass.empty();
+  state.protected_mode_refused =
+      settings_->protected_mode && settings_->requirepass.empty() && !peer_is_local(socket.get());
+  state.connected_at = state.last_request_at = services_.clock.now();
+  state.worker = static_cast<int>(index_);
+  tune(socket.get(), settings_->tcp_keepalive);
+
+  auto connection = std::make_unique<Connection>(std::move(socket), std::move(state));
+  const std::uint64_t id = connection->state.id;
+  connection->wake = [this, id] {
+    asio::post(io_, [this, id] { resume(id, Connection::Waiting::wakeup); });
+  };
+  epoll_event event{};
+  event.events = connection->interest = EPOLLIN;
+  event.data.ptr = connection.get();
+  WorkerMetrics::add(metrics_.connections);
+  published_.add(connection->state);
+  if (!connection->state.authenticated) {
+    unauthenticated_.emplace_back(connection->state.connected_at, id);
+  }
+  Connection& added = *connections_.emplace(id, std::move(connection)).first->second;
+  if (::epoll_ctl(sockets_.native_handle(), EPOLL_CTL_ADD, added.descriptor(), &event) != 0) {
+    services_.log.warning("Cannot watch a new connection: {}", std::strerror(errno));
+    close_now(added);
+  }
+}
+
+void Worker::close_now(Connection& connection) {
+  if (connection.closed) return;
+  connection.close();
+  count_buffers(connection);
+  published_.remove(connection.state.id);
+  buried_.push_back(connection.state.id);
+  load_.fetch_sub(1, std::memory_order_relaxed);
+  shared_.connections.fetch_sub(1, std::memory_order_relaxed);
+  metrics_.connections.store(metrics_.connections.load(std::memory_order_relaxed) - 1,
+                             std::memory_order_relaxed);
+}
+
+// A closed connection may still be on lists; it leaves them all before it goes.
+void Worker::bury() {
+  if (buried_.empty()) return;
+  const auto closed = [](const Connection* connection) { return connection->closed; };
+  for (auto* list : {&touched_, &held_, &runnable_, &changed_now_, &changed_later_}) {
+    std::erase_if(*list, closed);
+  }
+  for (int i = next_ready_; i < ready_count_; ++i) {
+    const auto* const connection = static_cast<const Connection*>(ready_[i].data.ptr);
+    if (connection != nullptr && connection->closed) ready_[i].data.ptr = nullptr;
+  }
+  for (const std::uint64_t id : buried_) connections_.erase(id);
+  buried_.clear();
+}
+
+void Worker::check_drained() {
+  if (!drained_) return;
+  const bool all = std::ranges::all_of(connections_, [](const auto& entry) {
+    const Connection& connection = *entry.second;
+    return connection.unsent() == 0 && !connection.backlog &&
+           connection.waiting != Connection::Waiting::wakeup;
+  });
+  if (!all) return;
+  drained_();
+  drained_ = nullptr;
+}
+
+void Worker::refresh_settings() {
+  const std::uint64_t generation = services_.config.generation();
+  if (generation == settings_generation_) return;
+  settings_generation_ = generation;
+  settings_ = services_.config.current();
+  limits_.word_bytes_max = settings_->proto_max_bulk_len;
+  limits_.request_bytes_max = settings_->client_query_buffer_limit;
+}
+
+}  // namespace sojourn::server

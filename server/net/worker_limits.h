@@ -1,0 +1,45 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+namespace sojourn::server {
+
+// --- bounds of one turn, so that a busy connection leaves the others their share ---
+
+// What one read takes at most, into memory that all of a worker's connections share.
+inline constexpr std::size_t kReadBytesMax = 64 * 1024;
+// Up to this much of a request that is not whole is put in front of what is read next; more is read
+// in place.
+inline constexpr std::size_t kStagedBytesMax = 32 * 1024;
+inline constexpr std::size_t kScratchBytes = kStagedBytesMax + kReadBytesMax;
+// One read in place, of a large value.
+inline constexpr std::size_t kReadInPlaceBytesMax = 1024 * 1024;
+// A read in place makes at least this much room, and no more than as much again as has come: the
+// length a peer announces is worth nothing until its bytes are here.
+inline constexpr std::size_t kRoomBytesMin = 64 * 1024;
+// Requests of one connection, and of all: replies leave at the end of a turn, so it must be short.
+inline constexpr std::size_t kRequestsOfOneMax = 1000;
+inline constexpr std::size_t kRequestsPerTurnMax = 4000;
+
+// --- bounds of one connection ---
+
+// With this much output unsent no further request is run: the peer must read first.
+inline constexpr std::size_t kUnsentBytesMax = 1024 * 1024;
+// The same before authentication; what is left of it after sending ends the connection.
+inline constexpr std::size_t kUnauthenticatedUnsentBytesMax = 4 * 1024;
+// Buffers smaller than this are not worth a connection's end when memory is short.
+inline constexpr std::size_t kBuffersWorthClosing = 16 * 1024;
+
+// --- rhythm ---
+
+// Expired keys go, and their deletions are written, within this time and a little.
+inline constexpr std::chrono::milliseconds kTick{32};
+inline constexpr std::chrono::milliseconds kUpkeepBudget{1};
+// CLIENT LIST shows other connections' figures as old as this; the second once somebody looks.
+inline constexpr std::chrono::milliseconds kPublishEvery{1000};
+inline constexpr std::chrono::milliseconds kPublishEveryWhenLookedAt{100};
+inline constexpr std::chrono::seconds kKeepFresh{10};
+inline constexpr std::chrono::seconds kScanEvery{1};
+
+}  // namespace sojourn::server

@@ -1,0 +1,191 @@
+// Bytes in, replies out: the part of a worker that reads a connection's requests and runs them.
+
+#include <algorithm>
+#include <cstring>
+
+#include "server/base/numbers.h"
+#include "server/net/worker.h"
+#include "server/net/worker_limits.h"
+
+namespace sojourn::server {
+
+namespace {
+
+using Waiting = Connection::Waiting;
+using Status = protocol::RequestParser::Status;
+
+// A TLS record of type handshake. No request begins with it.
+constexpr char kTlsHandshake = 0x16;
+
+// A browser can be made to send a form to any port, and its lines would be run as inline requests.
+// Every such message holds one of these words at the start of a line.
+bool is_http(protocol::Words words) {
+  const std::string_view word = words.front();
+  if (word.size() != 4 && word.size() != 5) return false;
+  return equal_any_case(word, "post") || equal_any_case(word, "host:");
+}
+
+}  // namespace
+
+bool Worker::unauthenticated(const Connection& connection) const {
+  return !connection.state.authenticated && !settings_->requirepass.empty();
+}
+
+std::size_t Worker::unsent_max(const Connection& connection) const {
+  return unauthenticated(connection) ? kUnauthenticatedUnsentBytesMax : kUnsentBytesMax;
+}
+
+void Worker::receive(Connection& connection) {
+  // Only a request that was begun wants a number of bytes; what the parser says otherwise is old.
+  const std::size_t begun = connection.input.size();
+  const std::size_t wanted = begun == 0 ? 0 : connection.parser.bytes_wanted();
+  if (std::max(begun, wanted) > kStagedBytesMax) {
+    receive_in_place(connection);
+  } else {
+    receive_staged(connection);
+  }
+}
+
+void Worker::receive_in_place(Connection& connection) {
+  const std::size_t begun = connection.input.size();
+  const std::size_t wanted = connection.parser.bytes_wanted();
+  const std::size_t missing = wanted > begun ? wanted - begun : 0;
+  const std::size_t room = std::clamp(missing, kRoomBytesMin, std::max(kRoomBytesMin, begun));
+  std::span<char> into = connection.input.room(room);
+  into = into.first(std::min(into.size(), kReadInPlaceBytesMax));
+  const Connection::Received received = connection.receive(into);
+  if (!received_bytes(connection, received, {into.data(), received.bytes})) return;
+  connection.input.commit(received.bytes);
+  run_backlog(connection);
+}
+
+void Worker::receive_staged(Connection& connection) {
+  const std::string_view begun = connection.input.view();
+  if (!begun.empty()) std::memcpy(scratch_.get(), begun.data(), begun.size());
+  char* const into = scratch_.get() + begun.size();
+  const Connection::Received received = connection.receive({into, kReadBytesMax});
+  if (!received_bytes(connection, received, {into, received.bytes})) return;
+  const std::string_view bytes(scratch_.get(), begun.size() + received.bytes);
+  const std::size_t taken = run_requests(connection, bytes);
+  if (!connection.closed) connection.input.assign(bytes.substr(taken));
+}
+
+bool Worker::received_bytes(Connection& connection, Connection::Received received,
+                            std::string_view bytes) {
+  using Kind = Connection::Received::Kind;
+  switch (received.kind) {
+    case Kind::nothing:
+      return false;
+    case Kind::end:
+      connection.ending = true;
+      return false;
+    case Kind::failed:
+      close_now(connection);
+      return false;
+    case Kind::bytes:
+      break;
+  }
+  WorkerMetrics::add(metrics_.net_input_bytes, bytes.size());
+  if (connection.state.bytes_read == bytes.size() && bytes.front() == kTlsHandshake) {
+    services_.log.warning(
+        "A TLS handshake from {} on a port without TLS: connection closed. Check the client's "
+        "settings.",
+        connection.state.peer_address);
+    close_now(connection);
+    return false;
+  }
+  return true;
+}
+
+void Worker::run_backlog(Connection& connection) {
+  const std::size_t taken = run_requests(connection, connection.input.view());
+  if (!connection.closed) connection.input.consume(taken);
+  touch(connection);
+}
+
+std::size_t Worker::run_requests(Connection& connection, std::string_view bytes) {
+  const Time now = services_.clock.now();
+  connection.backlog = false;
+  connection.compact_output();
+  outputs_.lend(connection.output);
+  connection.state.input_bytes = bytes.size();
+  bool restricted = unauthenticated(connection);
+  connection.parser.set_limits(restricted ? protocol::kUnauthenticatedLimits : limits_);
+
+  std::string_view rest = bytes;
+  for (std::size_t requests = 0; !rest.empty(); ++requests) {
+    if (requests == kRequestsOfOneMax || !connection.may_run(unsent_max(connection))) {
+      connection.backlog = true;
+      break;
+    }
+    const Status status = connection.parser.parse(rest);
+    if (status == Status::need_more) break;
+    if (status == Status::error) {
+      refuse(connection, connection.parser.error());
+      break;
+    }
+    const protocol::Words words = connection.parser.words();
+    if (!words.empty() && !run_request(connection, words, now)) break;
+    rest.remove_prefix(connection.parser.consumed());
+    if (restricted && !unauthenticated(connection)) {
+      restricted = false;
+      connection.parser.set_limits(limits_);
+    }
+  }
+  note_changed(connection, false);
+  if (connection.state.close_after_reply) {
+    connection.backlog = false;
+    return bytes.size();
+  }
+  return bytes.size() - rest.size();
+}
+
+// False when the request has not run and stays where it is.
+bool Worker::run_request(Connection& connection, protocol::Words words, Time now) {
+  if (is_http(words)) {
+    services_.log.warning(
+        "Possible attack: {} speaks HTTP to this port, as a web page made to send commands would. "
+        "Connection closed.",
+        connection.state.peer_address);
+    close_now(connection);
+    return false;
+  }
+  ++requests_this_turn_;
+  switch (dispatcher_.run(connection.state, words, connection.output, now, connection.wake)) {
+    case Dispatcher::Outcome::done:
+      break;
+    case Dispatcher::Outcome::wait_wakeup:
+      connection.waiting = Waiting::wakeup;
+      return false;
+    case Dispatcher::Outcome::wait_until:
+      wait_until(connection, dispatcher_.again_at());
+      return false;
+  }
+  // What others see of a connection (its name, database, user) changes by these commands.
+  const Command* const command = connection.state.last_command;
+  if (command != nullptr && command->group == Group::connection) note_changed(connection, true);
+  return true;
+}
+
+void Worker::refuse(Connection& connection, std::string_view error) {
+  if (unauthenticated(connection)) WorkerMetrics::add(metrics_.unauthenticated_disconnections);
+  services_.log.verbose("{} sent what is no request ({}): connection closed",
+                        connection.state.peer_address, error);
+  std::string text = "ERR ";
+  text += error;
+  protocol::ReplyWriter(connection.output, connection.state.version).error(text);
+  connection.state.close_after_reply = true;
+}
+
+void Worker::resume(std::uint64_t id, Waiting from) {
+  const auto found = connections_.find(id);
+  if (found == connections_.end()) return;
+  Connection& connection = *found->second;
+  if (connection.closed || connection.waiting != from) return;
+  connection.waiting = Waiting::nothing;
+  connection.backlog = true;
+  touch(connection);
+  schedule_turn();
+}
+
+}  // namespace sojourn::server

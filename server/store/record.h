@@ -1,0 +1,80 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "server/base/clock.h"
+#include "server/base/result.h"
+
+namespace sojourn::server {
+
+// What a key holds, as it stands on disk. The format is described in server/README.md.
+enum class RecordType : std::uint8_t {
+  string = 1,
+  hash = 2,        // a small hash: value is the packed fields (server/cache/packed_hash.h)
+  large_hash = 3,  // a large hash: its fields are rows of Column::fields under `collection`
+};
+
+// A row of Column::records. Views: into the row when decoded, the caller's when encoded.
+struct Record {
+  RecordType type = RecordType::string;
+  Time deadline = kNever;           // idle deadline: the session ends then
+  Time created = Time{};            // when the key came to be
+  Time absolute_deadline = kNever;  // no touch moves the deadline beyond it
+  std::uint64_t version = 0;
+  std::string_view owner;        // the user whose session it is; may be empty; up to 255 bytes
+  std::uint64_t collection = 0;  // of a large collection: its number, never used again; else 0
+  std::string_view value;
+};
+
+// The bytes around a record's value: row = head + value + tail. The tail is an XXH3 checksum over
+// the row's key, head and value, so that a row that is damaged or stands under another key is
+// noticed.
+class RecordEnvelope {
+ public:
+  // `row_key` in two pieces (database prefix, key), as passed to Batch::put.
+  RecordEnvelope(std::string_view row_key_prefix, std::string_view row_key, const Record& record);
+  std::string_view head() const { return {head_.data(), head_size_}; }
+  std::string_view tail() const { return {tail_.data(), tail_.size()}; }
+
+ private:
+  std::array<char, 384> head_;
+  std::size_t head_size_ = 0;
+  std::array<char, 8> tail_;
+};
+
+// Fails with Errc::damaged, saying what does not fit. Never reads outside `row`, whatever it holds.
+Result<Record> decode_record(std::string_view row_key, std::string_view row);
+
+// A row of Column::touches: `deadline` holds from `version` on, that is if it is greater than the
+// record's version.
+struct Touch {
+  std::uint64_t version = 0;
+  Time deadline = kNever;
+};
+std::array<char, 24> encode_touch(std::string_view row_key_prefix, std::string_view row_key,
+                                  const Touch& touch);  // version, deadline, checksum
+Result<Touch> decode_touch(std::string_view row_key, std::string_view row);
+
+// A row of Column::fields: value + checksum (8 bytes).
+std::array<char, 8> field_tail(std::string_view row_key_prefix, std::string_view row_key,
+                               std::string_view value);
+Result<std::string_view> decode_field(std::string_view row_key, std::string_view row);
+
+// Row keys. A database's number on disk is given out once and never again: FLUSHDB gives a
+// database a new one. Big-endian, so that a database's (collection's) rows stand together.
+using DatabaseId = std::uint32_t;
+std::array<char, 4> database_prefix(DatabaseId id);
+std::array<char, 8> collection_prefix(std::uint64_t collection);
+
+struct RowKey {
+  DatabaseId database;
+  std::string_view key;
+};
+// nullopt when it is too short to be one.
+std::optional<RowKey> split_row_key(std::string_view row_key);
+
+}  // namespace sojourn::server

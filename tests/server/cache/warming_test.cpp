@@ -1,0 +1,145 @@
+#include <atomic>
+
+#include "tests/server/cache/keyspace_fixture.h"
+#include "tests/support/held_store.h"
+
+namespace sojourn::server {
+namespace {
+
+// A server that was just started: its loader is held back until load() is called.
+class WarmingTest : public KeyspaceTest {
+ protected:
+  void restart_cold() {
+    stop();
+    held_.hold();
+    auto journal = Journal::open(held_, {}, log_);
+    ASSERT_TRUE(journal);
+    journal_ = std::move(*journal);
+    auto keyspace = Keyspace::open({}, clock_, *journal_, &held_, log_);
+    ASSERT_TRUE(keyspace);
+    keyspace_ = std::move(*keyspace);
+  }
+  void load() {
+    held_.let_go();
+    wait_until_warm();
+    upkeep();
+  }
+  void TearDown() override {
+    held_.let_go();
+    KeyspaceTest::TearDown();
+  }
+
+  HeldStore held_{store_};
+};
+
+TEST_F(WarmingTest, AKeyNotYetLoadedIsReadWhenAskedFor) {
+  put("s:1", "alice");
+  restart_cold();
+  EXPECT_FALSE(keyspace_->warm());
+  EXPECT_EQ(get("s:1"), "alice");
+  EXPECT_EQ(get("s:2"), "(nil)");
+  load();
+  EXPECT_EQ(get("s:1"), "alice");
+  EXPECT_EQ(keyspace_->size(0), 1u);
+}
+
+TEST_F(WarmingTest, WhatIsDeletedWhileLoadingStaysDeleted) {
+  for (int i = 0; i < 100; ++i) put("s:" + std::to_string(i), "old");
+  restart_cold();
+  for (int i = 0; i < 50; ++i) EXPECT_TRUE(erase("s:" + std::to_string(i)));
+  load();
+  EXPECT_EQ(keyspace_->size(0), 50u);
+  EXPECT_EQ(get("s:7"), "(nil)");
+  EXPECT_EQ(get("s:70"), "old");
+}
+
+TEST_F(WarmingTest, WhatIsChangedWhileLoadingIsNotOverwritten) {
+  put("s:1", "old");
+  put("s:2", "old");
+  restart_cold();
+  put("s:1", "new");
+  put("s:2", "new");
+  EXPECT_TRUE(erase("s:2"));
+  put("s:2", "newest");
+  load();
+  EXPECT_EQ(get("s:1"), "new");
+  EXPECT_EQ(get("s:2"), "newest");
+}
+
+TEST_F(WarmingTest, WhatExpiresWhileLoadingStaysExpired) {
+  put("s:1", "alice", in(1000ms));
+  put("s:2", "bob", in(1000ms));
+  restart_cold();
+  EXPECT_EQ(get("s:1"), "alice");
+  advance(1500ms);
+  upkeep();
+  EXPECT_EQ(get("s:1"), "(nil)");
+  load();
+  EXPECT_EQ(get("s:2"), "(nil)");
+  EXPECT_EQ(keyspace_->size(0), 0u);
+  stop();
+  EXPECT_EQ(rows(Column::records), 0u);
+}
+
+TEST_F(WarmingTest, AFlushWhileLoadingLosesWhatWasNotLoadedToo) {
+  for (int i = 0; i < 100; ++i) put("s:" + std::to_string(i), "old");
+  restart_cold();
+  keyspace_->flush_all();
+  put("s:1", "new");
+  load();
+  EXPECT_EQ(keyspace_->size(0), 1u);
+  EXPECT_EQ(get("s:1"), "new");
+}
+
+TEST_F(WarmingTest, ATouchOnDiskIsSeenByAColdRead) {
+  put("s:1", "alice", in(1000ms));
+  set_deadline("s:1", in(60'000ms));
+  restart_cold();
+  EXPECT_EQ(deadline("s:1"), in(60'000ms));
+}
+
+TEST_F(WarmingTest, ALargeHashIsReadWholeWhenAskedFor) {
+  for (int i = 0; i < 2000; ++i) put_field("h", "f" + std::to_string(i), "value");
+  restart_cold();
+  EXPECT_EQ(fields("h"), 2000u);
+  EXPECT_EQ(get_field("h", "f1234"), "value");
+}
+
+TEST_F(WarmingTest, WhoWaitsForTheEndIsTold) {
+  restart_cold();
+  std::atomic<int> told = 0;
+  keyspace_->when_warm([&] { ++told; });
+  EXPECT_EQ(told, 0);
+  load();
+  EXPECT_EQ(told, 1);
+  keyspace_->when_warm([&] { ++told; });
+  EXPECT_EQ(told, 2);
+}
+
+TEST_F(WarmingTest, ADamagedRecordIsNeitherServedNorTakenForAbsent) {
+  put("s:1", "alice");
+  stop();
+  auto walk = store_.walk(Column::records);
+  (*walk)->seek({});
+  const std::string row_key((*walk)->key());
+  std::string row((*walk)->value());
+  row[row.size() / 2] ^= 1;
+  auto batch = store_.make_batch();
+  batch->put(Column::records, {row_key}, {row});
+  ASSERT_TRUE(store_.write(*batch, Store::Stall::wait));
+  start();
+  wait_until_warm();
+  const Key k = keyspace_->key(0, "s:1");
+  std::atomic<bool> called = false;
+  std::optional<Error> error;
+  ASSERT_FALSE(keyspace_->resolve({&k, 1}, [&](std::optional<Error> what) {
+    error = std::move(what);
+    called = true;
+  }));
+  while (!called) std::this_thread::yield();
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->code, Errc::damaged);
+}
+
+}  // namespace
+}  // namespace sojourn::server

@@ -1,0 +1,275 @@
+#include "server/commands/gates.h"
+
+#include <gmock/gmock.h>
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "tests/support/command_fixture.h"
+#include "tests/support/faulty_store.h"
+#include "tests/support/held_store.h"
+
+namespace sojourn::server {
+namespace {
+
+class Gates : public CommandTest {
+ protected:
+  void configure(std::string_view lines) { ASSERT_TRUE(config.read(lines, "test")); }
+};
+
+TEST_F(Gates, WithoutAPasswordEverybodyMayCome) {
+  client().state.authenticated = false;
+  EXPECT_EQ(run("SET a 1"), "OK");
+}
+
+TEST_F(Gates, WhoWasHereBeforeAPasswordWasSetStays) {
+  client().state.authenticated = false;
+  run("PING");
+  configure("requirepass secret");
+  EXPECT_EQ(run("PING"), "PONG");
+}
+
+TEST_F(Gates, APasswordIsAskedForBeforeAllButTheHandshake) {
+  configure("requirepass secret");
+  client().state.authenticated = false;
+  for (const char* line : {"GET a", "SET a 1", "PING", "CLIENT ID", "CONFIG GET *", "COMMAND COUNT",
+                           "SELECT 1", "SHUTDOWN", "DEBUG SLEEP 0", "FLUSHALL", "INFO"}) {
+    EXPECT_EQ(run(line), "(error) NOAUTH Authentication required.") << line;
+  }
+  EXPECT_EQ(run("RESET"), "RESET");
+  EXPECT_EQ(run("QUIT"), "OK");
+  EXPECT_EQ(run("nonsense"), "(error) ERR unknown command 'nonsense', with args beginning with: ");
+  EXPECT_EQ(run("AUTH secret"), "OK");
+  EXPECT_EQ(run("SET a 1"), "OK");
+  EXPECT_EQ(connections.shutdowns, 0);
+}
+
+TEST_F(Gates, ProtectedModeTurnsStrangersAway) {
+  client().state.protected_mode_refused = true;
+  EXPECT_THAT(run("PING"), ::testing::StartsWith("(error) DENIED "));
+  EXPECT_TRUE(client().state.close_after_reply);
+}
+
+TEST_F(Gates, DebugIsOffUnlessTheOperatorTurnedItOn) {
+  EXPECT_THAT(run("DEBUG JMAP"),
+              ::testing::StartsWith("(error) ERR DEBUG command not allowed. If the "
+                                    "enable-debug-command option is set to \"local\""));
+  configure("enable-debug-command yes");
+  EXPECT_EQ(run("DEBUG JMAP"), "OK");
+}
+
+TEST_F(Gates, LocalDebuggingIsForConnectionsOfThisMachine) {
+  configure("enable-debug-command local");
+  for (const char* peer : {"127.0.0.1:50000", "[::1]:50000", "/run/sojourn.sock:0"}) {
+    client().state.peer_address = peer;
+    EXPECT_EQ(run("DEBUG JMAP"), "OK") << peer;
+  }
+  for (const char* peer : {"10.0.0.1:50000", "[2001:db8::1]:50000", "[::12]:1"}) {
+    client().state.peer_address = peer;
+    EXPECT_THAT(run("DEBUG JMAP"), ::testing::StartsWith("(error) ERR DEBUG command")) << peer;
+  }
+}
+
+TEST_F(Gates, MemoryOverItsBoundRefusesWhatWouldGrowIt) {
+  run("SET a 1");
+  run("CONFIG SET maxmemory 1");
+  advance(Gauges::kRateInterval);
+  EXPECT_EQ(run("SET a 2"), "(error) OOM command not allowed when used memory > 'maxmemory'.");
+  EXPECT_EQ(run("HSET h f 1"), "(error) OOM command not allowed when used memory > 'maxmemory'.");
+  EXPECT_EQ(run("GET a"), "1");
+  EXPECT_EQ(run("DEL a"), "(integer) 1");
+  run("CONFIG SET maxmemory 1gb");
+  EXPECT_EQ(run("SET a 2"), "OK");
+}
+
+TEST_F(Gates, APauseOfWritesHoldsWritesOnly) {
+  run("SET a 1");
+  EXPECT_EQ(run("CLIENT PAUSE 1000 WRITE"), "OK");
+  EXPECT_FALSE(client().try_raw({"SET", "a", "2"}));
+  EXPECT_EQ(run("GET a"), "1");
+  advance(1001ms);
+  EXPECT_EQ(client().try_raw({"SET", "a", "2"}), "+OK\r\n");
+}
+
+TEST_F(Gates, APauseOfAllHoldsEverythingButItsEnd) {
+  run("CLIENT PAUSE 1000");
+  EXPECT_FALSE(client().try_raw({"GET", "a"}));
+  EXPECT_FALSE(client().try_raw({"PING"}));
+  EXPECT_EQ(run("CLIENT UNPAUSE"), "OK");
+  EXPECT_EQ(client().try_raw({"PING"}), "+PONG\r\n");
+}
+
+TEST_F(Gates, WhatWaitsIsNotCountedBeforeItRuns) {
+  run("CLIENT PAUSE 1000");
+  const std::uint64_t before = metrics.sum(&WorkerMetrics::commands);
+  EXPECT_FALSE(client().try_raw({"PING"}));
+  EXPECT_EQ(metrics.sum(&WorkerMetrics::commands), before);
+}
+
+// A server whose store does what the test says.
+class StorageGates : public ::testing::Test {
+ protected:
+  void open(Store& store, Journal::Options options = {}) {
+    auto opened = Journal::open(store, options, log);
+    ASSERT_TRUE(opened);
+    journal = std::move(*opened);
+    auto keys = Keyspace::open({}, clock, *journal, &store, log);
+    ASSERT_TRUE(keys);
+    keyspace = std::move(*keys);
+    services = std::make_unique<Services>(
+        Services{*keyspace, config, clock, log, connections, metrics, slowlog, registry});
+    dispatcher = std::make_unique<Dispatcher>(*services);
+  }
+  Dispatcher::Outcome run(std::vector<std::string_view> words) {
+    out.clear();
+    const auto outcome = dispatcher->run(state, words, out, clock.now(), wake);
+    journal->end_turn();
+    return outcome;
+  }
+  std::string reply(std::vector<std::string_view> words) {
+    EXPECT_EQ(run(std::move(words)), Dispatcher::Outcome::done);
+    return out;
+  }
+  template <class Done>
+  static void wait_for(Done&& done) {
+    const auto deadline = std::chrono::steady_clock::now() + 30s;
+    while (!done() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    ASSERT_TRUE(done());
+  }
+
+  ManualClock clock;
+  Log log{-1, LogLevel::warning};
+  MemoryStore memory;
+  FaultyStore faulty{memory};
+  HeldStore held{memory};
+  Config config;
+  Metrics metrics;
+  SlowLog slowlog;
+  FakeConnections connections;
+  Registry registry;
+  ConnectionState state;
+  std::atomic<int> woken{0};
+  std::function<void()> wake = [this] { ++woken; };
+  std::string out;
+  std::unique_ptr<Journal> journal;
+  std::unique_ptr<Keyspace> keyspace;
+  std::unique_ptr<Services> services;
+  std::unique_ptr<Dispatcher> dispatcher;
+};
+
+TEST_F(StorageGates, AFullDiskRefusesWritesAndServesReads) {
+  open(faulty);
+  wait_for([&] { return keyspace->warm(); });
+  EXPECT_EQ(reply({"SET", "a", "1"}), "+OK\r\n");
+  ASSERT_TRUE(journal->flush());
+  faulty.fail_write(1, Errc::disk_full, 1'000'000);
+  run({"SET", "a", "2"});
+  wait_for([&] { return journal->state() == StorageState::read_only; });
+  EXPECT_THAT(reply({"SET", "a", "3"}), ::testing::StartsWith("-MISCONF Sojourn can't write: "));
+  EXPECT_THAT(reply({"DEL", "a"}), ::testing::StartsWith("-MISCONF "));
+  EXPECT_THAT(reply({"GET", "a"}), ::testing::StartsWith("$1\r\n"));
+  EXPECT_EQ(reply({"PING"}), "+PONG\r\n");
+  EXPECT_EQ(reply({"SHUTDOWN"}), "-ERR Errors trying to SHUTDOWN. Check logs.\r\n");
+  EXPECT_EQ(connections.shutdowns, 0);
+  EXPECT_EQ(reply({"SHUTDOWN", "NOSAVE"}), "");
+  EXPECT_EQ(connections.shutdowns, 1);
+  faulty.heal();
+  wait_for([&] { return journal->state() == StorageState::ok; });
+  EXPECT_EQ(reply({"SET", "a", "4"}), "+OK\r\n");
+}
+
+TEST_F(StorageGates, AFailedDiskAnswersNoPing) {
+  open(faulty);
+  wait_for([&] { return keyspace->warm(); });
+  faulty.fail_write(1, Errc::storage, 1'000'000);
+  run({"SET", "a", "2"});
+  wait_for([&] { return journal->state() == StorageState::failed; });
+  EXPECT_THAT(reply({"PING"}), ::testing::StartsWith("-MISCONF "));
+  EXPECT_THAT(reply({"SET", "a", "3"}), ::testing::StartsWith("-MISCONF "));
+  EXPECT_EQ(reply({"GET", "other"}), "$-1\r\n");
+  EXPECT_EQ(reply({"SAVE"}).substr(0, 5), "-ERR ");
+}
+
+TEST_F(StorageGates, AJournalOverItsBudgetMakesWritesWait) {
+  Journal::Options options;
+  options.bytes_budget = 1000;
+  open(faulty, options);
+  wait_for([&] { return keyspace->warm(); });
+  faulty.hold_writes();
+  const std::string value(2000, 'v');
+  EXPECT_EQ(run({"SET", "a", value}), Dispatcher::Outcome::done);
+  wait_for([&] { return journal->over_budget(); });
+  EXPECT_EQ(run({"SET", "b", value}), Dispatcher::Outcome::wait_until);
+  EXPECT_EQ(out, "");
+  EXPECT_GT(dispatcher->again_at(), clock.now());
+  EXPECT_EQ(run({"GET", "a"}), Dispatcher::Outcome::done);
+  faulty.let_go();
+  wait_for([&] { return !journal->over_budget(); });
+  EXPECT_EQ(reply({"SET", "b", value}), "+OK\r\n");
+}
+
+TEST_F(StorageGates, CommandsOnAllKeysWaitUntilTheServerIsWarm) {
+  held.hold();
+  open(held);
+  for (const char* name : {"DBSIZE", "RANDOMKEY"}) {
+    const int before = woken;
+    EXPECT_EQ(run({name}), Dispatcher::Outcome::wait_wakeup) << name;
+    EXPECT_EQ(out, "");
+    EXPECT_EQ(woken, before);
+  }
+  held.let_go();
+  wait_for([&] { return woken == 2; });
+  EXPECT_EQ(reply({"DBSIZE"}), ":0\r\n");
+}
+
+TEST_F(StorageGates, AKeyNotYetInRamIsReadFromDisk) {
+  open(memory);
+  wait_for([&] { return keyspace->warm(); });
+  EXPECT_EQ(reply({"SET", "a", "1"}), "+OK\r\n");
+  ASSERT_TRUE(journal->flush());
+  dispatcher.reset();
+  services.reset();
+  keyspace.reset();
+  journal.reset();
+
+  held.hold();
+  open(held);
+  if (run({"GET", "a"}) == Dispatcher::Outcome::wait_wakeup) {
+    wait_for([&] { return woken == 1; });
+    EXPECT_EQ(reply({"GET", "a"}), "$1\r\n1\r\n");
+  } else {
+    ADD_FAILURE() << "answered before the disk was asked: " << out;
+  }
+  held.let_go();
+}
+
+TEST_F(StorageGates, AReadThatEndsAsTheServerGetsWarmIsNotTakenForALaterWait) {
+  held.hold();
+  open(held);
+  ASSERT_EQ(run({"SET", "a", "1"}), Dispatcher::Outcome::wait_wakeup);
+  wait_for([&] { return woken == 1; });
+  held.let_go();
+  wait_for([&] { return keyspace->warm(); });
+  EXPECT_EQ(reply({"SET", "a", "1"}), "+OK\r\n");
+  EXPECT_EQ(state.awaited, nullptr);
+}
+
+TEST_F(StorageGates, ARecordThatCannotBeReadIsAnErrorAndNotAMiss) {
+  FaultyStore unreadable(held);
+  held.hold();
+  open(unreadable);
+  unreadable.fail_read(1, Errc::storage, 1'000'000);
+  ASSERT_EQ(run({"GET", "a"}), Dispatcher::Outcome::wait_wakeup);
+  wait_for([&] { return woken == 1; });
+  EXPECT_THAT(reply({"GET", "a"}), ::testing::StartsWith("-ERR the session could not be read"));
+  held.let_go();
+  keyspace.reset();
+  journal.reset();
+}
+
+}  // namespace
+}  // namespace sojourn::server

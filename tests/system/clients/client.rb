@@ -1,0 +1,25 @@
+# ruby-redis: what redis-rack and Rails do with it.
+begin
+  require "redis"
+rescue LoadError
+  puts "ruby-redis is not installed"
+  exit 77
+end
+
+def expect(what, expected, got)
+  abort "#{what}: #{got.inspect}, not #{expected.inspect}" unless expected == got
+end
+
+host, port, password = ARGV
+redis = Redis.new(host: host, port: port.to_i, password: password, id: "app")
+data = Marshal.dump("user" => "alice", "binary" => "\x00\r\n\xFF".b)
+expect "SETEX", "OK", redis.setex("rack:session:1", 1000, data)
+expect "GET", data, redis.get("rack:session:1").b
+expect "EXISTS", true, redis.exists?("rack:session:1")
+expect "SET NX", false, redis.set("rack:session:1", "other", nx: true)
+expect "MAPPED", { "a" => "1", "b" => "2" }, (redis.mapped_hmset("h", "a" => 1, "b" => 2) && redis.hgetall("h"))
+expect "PIPELINE", ["OK", 1, "x"], redis.pipelined { |p| p.set("s", "x"); p.exists("s"); p.get("s") }
+expect "SCAN", ["h", "rack:session:1", "s"], redis.scan_each.to_a.sort
+expect "DEL", 1, redis.del("rack:session:1")
+expect "GET", nil, redis.get("rack:session:1")
+puts "all is well"

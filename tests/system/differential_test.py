@@ -1,0 +1,282 @@
+"""Random requests to this server and to Debian's redis-server: every reply must be the same.
+
+Time is kept out of it: deadlines are far away, or have passed. What has no order is compared
+without one, SCAN is followed to its end, and what is random must be one of the possible answers.
+"""
+
+import random
+
+from support import program
+from support.request_generator import KEYS, RequestGenerator
+from support.resp import Connection, Map, ReplyError
+
+REQUESTS_IN_A_ROW = 250  # then both servers are emptied
+MISMATCHES_MAX = 8
+SHRINKING_ATTEMPTS_MAX = 400
+
+UNORDERED = {"HGETALL", "HKEYS", "HVALS", "KEYS"}
+# The reply tells the time left: how many of its units two servers may be apart.
+TIMED = {"TTL": 30, "PTTL": 30_000, "EXPIRETIME": 30, "PEXPIRETIME": 30_000}
+
+
+class KnownDifference:
+    """A difference that is meant, or is one of Redis 7.2 from Debian's 7.0."""
+
+    def __init__(self, reason, applies):
+        self.reason, self.applies = reason, applies
+
+
+def error(reply):
+    return str(reply) if isinstance(reply, ReplyError) else ""
+
+
+def is_subcommand(words, container, *names):
+    return len(words) > 1 and name_of(words) == container and str(words[1]).upper() in names
+
+
+KNOWN_DIFFERENCES = [
+    KnownDifference(
+        "Redis shares the objects of small numbers, and this server has no objects to share",
+        lambda words, ours, theirs: is_subcommand(words, "OBJECT", "REFCOUNT")
+        and (ours, theirs) == (1, 2147483647),
+    ),
+    KnownDifference(
+        "Redis's encoding tells how a value came about, ours what it is",
+        lambda words, ours, theirs: is_subcommand(words, "OBJECT", "ENCODING")
+        and {ours, theirs} <= {b"int", b"embstr", b"raw", b"listpack", b"hashtable"},
+    ),
+    KnownDifference(
+        "a deadline after the year 1,000,000 is kept as one in it",
+        lambda words, ours, theirs: name_of(words) in TIMED and ours > 3 * 10**13 and theirs > ours,
+    ),
+    KnownDifference(
+        "Redis cuts an error text at a NUL byte",
+        lambda words, ours, theirs: "\0" in error(ours)
+        and error(ours).split("\0")[0] == error(theirs).rstrip("'"),
+    ),
+    KnownDifference(
+        "a cursor that no server gave may lead anywhere",
+        lambda words, ours, theirs: name_of(words) in ("SCAN", "HSCAN") and "0" not in words[1:3]
+        and not error(ours) and not error(theirs),
+    ),
+    KnownDifference(
+        "7.2 says more precisely why COMMAND GETKEYS finds none",
+        lambda words, ours, theirs: is_subcommand(words, "COMMAND", "GETKEYS")
+        and error(ours) in ("ERR The command has no key arguments", "ERR Invalid command specified",
+                            "ERR Invalid number of arguments specified for command")
+        and error(theirs).startswith(("ERR wrong number of arguments", "ERR The command has no",
+                                      "ERR Invalid number")),
+    ),
+]
+
+
+class Side:
+    """One of the two servers."""
+
+    def __init__(self, server):
+        self.server = server
+        self.connection = None
+
+    def begin(self, version):
+        if self.connection:
+            self.connection.close()
+        self.connection = Connection(self.server.address)
+        self.connection.call("FLUSHALL")
+        self.connection.call("HELLO", version)
+
+    def ask(self, words):
+        self.connection.send(*words)
+        return self.connection.read_raw()
+
+    def follow_scan(self, words, reply):
+        """All elements of a SCAN or HSCAN begun with this reply."""
+        at = 1 if name_of(words) == "SCAN" else 2
+        elements, rounds = [], 0
+        while not isinstance(reply, ReplyError):
+            cursor, part = reply
+            elements += part
+            if cursor == b"0":
+                return elements
+            reply, _ = self.ask([*words[:at], cursor, *words[at + 1 :]])
+            rounds += 1
+            if rounds > 10_000:
+                return "a scan without an end"
+        return reply
+
+    def possible(self, words):
+        """What a random reply may have in it."""
+        if name_of(words) == "RANDOMKEY":
+            return set(self.ask(["KEYS", "*"])[0])
+        flat = flatten(self.ask(["HGETALL", words[1]])[0])
+        return set(zip(flat[::2], flat[1::2]))
+
+    def size_when_all_were_asked_for(self):
+        self.ask(["EXISTS", *KEYS])
+        return self.ask(["DBSIZE"])[0]
+
+
+def name_of(words):
+    return words[0].decode("latin-1").upper() if isinstance(words[0], bytes) else words[0].upper()
+
+
+def flatten(reply):
+    """Pairs and maps as one list."""
+    if not isinstance(reply, list):
+        return reply
+    return [part for element in reply
+            for part in (flatten(element) if isinstance(element, (list, tuple)) else [element])]
+
+
+def ordered(reply):
+    if isinstance(reply, (Map, list)):
+        return [type(reply), sorted(map(repr, reply))]
+    return reply
+
+
+def difference(words, ours, theirs):
+    """What is different about two (reply, bytes), or None. Sides are asked again where need be."""
+    (our_side, our_reply, our_bytes), (their_side, their_reply, their_bytes) = ours, theirs
+    command = name_of(words)
+    if our_bytes == their_bytes and command not in ("SCAN", "HSCAN", "RANDOMKEY", "HRANDFIELD"):
+        return None
+    if isinstance(our_reply, ReplyError) or isinstance(their_reply, ReplyError):
+        same = our_bytes == their_bytes
+    elif command in ("SCAN", "HSCAN"):
+        if type(our_reply) is not type(their_reply):
+            return "replies of other types"
+        our_elements = our_side.follow_scan(words, our_reply)
+        their_elements = their_side.follow_scan(words, their_reply)
+        same = ordered(our_elements) == ordered(their_elements)
+        our_bytes, their_bytes = our_elements, their_elements
+    elif command in ("RANDOMKEY", "HRANDFIELD"):
+        same = random_reply_is_possible(words, our_side, our_reply, their_reply)
+    elif command in UNORDERED:
+        same = ordered(our_reply) == ordered(their_reply)
+    elif command in TIMED:
+        same = abs(our_reply - their_reply) <= TIMED[command] and min(our_reply, their_reply) > 0
+    elif command == "OBJECT" and str(words[1]).upper() == "IDLETIME":
+        same = type(our_reply) is type(their_reply)
+    elif command == "DBSIZE":
+        # What has expired is counted until somebody, or time, has removed it.
+        same = our_side.size_when_all_were_asked_for() == their_side.size_when_all_were_asked_for()
+    elif command == "HELLO":
+        same = shape(our_reply) == shape(their_reply)
+    else:
+        same = False
+    if same or any(known.applies(words, our_reply, their_reply) for known in KNOWN_DIFFERENCES):
+        return None
+    return f"sojournd {shorten(our_bytes)}\n    redis    {shorten(their_bytes)}"
+
+
+def shape(reply):
+    """The names of a map or of a list of names and values."""
+    return type(reply), [pair[0] for pair in reply] if isinstance(reply, Map) else reply[::2]
+
+
+def random_reply_is_possible(words, side, our_reply, their_reply):
+    if type(our_reply) is not type(their_reply):
+        return False
+    if our_reply is None:
+        return True
+    possible = side.possible(words)
+    if not isinstance(our_reply, list):
+        names = possible if name_of(words) == "RANDOMKEY" else {name for name, _ in possible}
+        return our_reply in names
+    if len(our_reply) != len(their_reply):
+        return False
+    flat = flatten(our_reply)
+    if len(words) > 3:
+        chosen = list(zip(flat[::2], flat[1::2]))
+        return set(chosen) <= possible and distinct_if_positive(words, chosen)
+    return set(flat) <= {name for name, _ in possible} and distinct_if_positive(words, flat)
+
+
+def distinct_if_positive(words, chosen):
+    return int(words[2]) < 0 or len(set(chosen)) == len(chosen)
+
+
+def shorten(data):
+    text = repr(data)
+    return text if len(text) < 300 else f"{text[:200]} ... {text[-80:]} ({len(text)})"
+
+
+class Differential(program.SystemTest):
+    def test_every_reply_is_that_of_redis(self):
+        arguments = program.arguments
+        seed = program.chosen_seed()
+        print(f"seed {seed}, {arguments.commands} commands", flush=True)
+        self.ours = Side(self.start_server())
+        self.theirs = Side(self.start_redis())
+        generator = RequestGenerator(random.Random(seed))
+        mismatches, sent = [], 0
+        while sent < arguments.commands and len(mismatches) < MISMATCHES_MAX:
+            version = 2 + (sent // REQUESTS_IN_A_ROW) % 2
+            requests = [generator.request() for _ in range(REQUESTS_IN_A_ROW)]
+            sent += len(requests)
+            found = self.first_mismatch(version, requests)
+            if found:
+                mismatches.append(self.explain(version, requests[: found[0] + 1]))
+        self.assertFalse(mismatches, f"--seed {seed}:\n\n" + "\n\n".join(mismatches))
+
+    def test_what_is_said_about_commands_is_what_redis_says(self):
+        ours, theirs = self.start_server(), self.start_redis()
+        for name in sorted(name.decode() for name in ours.call("COMMAND", "LIST")):
+            mine, redis = (side.call("COMMAND", "INFO", name)[0] for side in (ours, theirs))
+            if redis is None or name == "command":  # 7.2's GETKEYS takes fewer words
+                continue
+            with self.subTest(name):
+                self.assertEqual(mine[:2] + mine[3:6], redis[:2] + redis[3:6], "arity and keys")
+                self.assertEqual(set(mine[2]), set(redis[2]), "flags")
+                self.assertEqual(set(mine[6]), set(redis[6]), "ACL categories")
+                known = {str(row[0]): row[1] for row in redis[9]}
+                for subcommand, arity, *_ in mine[9]:
+                    self.assertEqual(arity, known.get(str(subcommand), arity), subcommand)
+
+    def first_mismatch(self, version, requests):
+        """Where both servers, empty at the beginning, first differ, and how; or None."""
+        self.ours.begin(version)
+        self.theirs.begin(version)
+        for at, words in enumerate(requests):
+            wrong = difference(
+                words, (self.ours, *self.ours.ask(words)), (self.theirs, *self.theirs.ask(words))
+            )
+            if wrong:
+                return at, wrong
+        return None
+
+    def explain(self, version, requests):
+        requests = self.shrink(version, requests)
+        found = self.first_mismatch(version, requests)
+        lines = [" ".join(show_word(word) for word in words) for words in requests]
+        return f"RESP{version}\n  " + "\n  ".join(lines) + f"\n    {found[1] if found else '?'}"
+
+    def shrink(self, version, requests):
+        """Leaves out what is not needed, larger pieces first."""
+        size, attempts = max(len(requests) // 2, 1), 0
+        while True:
+            at = 0
+            while at < len(requests) - 1 and attempts < SHRINKING_ATTEMPTS_MAX:
+                attempts += 1
+                fewer = requests[:at] + requests[min(at + size, len(requests) - 1) :]
+                found = self.first_mismatch(version, fewer)
+                if found:
+                    requests = fewer[: found[0] + 1]
+                else:
+                    at += size
+            if size == 1 or attempts >= SHRINKING_ATTEMPTS_MAX:
+                return requests
+            size //= 2
+
+
+def show_word(word):
+    text = repr(word.decode("latin-1") if isinstance(word, bytes) else str(word))
+    return text[1:-1] if " " not in text and len(text) > 2 and len(text) < 60 else text[:60]
+
+
+def add_arguments(parser):
+    parser.add_argument("--commands", type=int, default=40_000)
+    parser.add_argument("--seed", type=int)
+
+
+if __name__ == "__main__":
+    program.main(add_arguments)

@@ -1,0 +1,1 @@
+"""What the system tests share: servers on ports of their own, a small client, waiting."""

@@ -1,0 +1,256 @@
+"""Random requests over few keys: mostly right ones, some bent out of shape."""
+
+KEYS = ["k:1", "k:2", "k:3", "k:4", "{k}:5", "h:1", "h:2", "h:3"]
+FIELDS = ["f1", "f2", "f3", "f4", b"f\x00\r\n", "17"]
+# What numbers, options and names are bent to.
+ODD_WORDS = [
+    "", "-1", "0", "1", "abc", "1.5", " 1", "1 ", "+1", "01", "0x10", "1e3", "1e400", "nan", "inf",
+    "-inf", "9223372036854775807", "9223372036854775808", "-9223372036854775808",
+    "-9223372036854775809", "18446744073709551616", "99999999999999999999999999999999999999999",
+    "2147483648", "4294967296", "NX", "XX", "GET", "EX", "KEEPTTL", "*", b"\xff\x00", "x" * 300,
+]
+PATTERNS = ["*", "k:*", "h:?", "[kh]:[1-3]", "[^k]:1", "\\k:1", "k:[1", "*:*:*", "", "?", "{k}*"]
+
+
+class RequestGenerator:
+    def __init__(self, random):
+        self.random = random
+        self._ttl = 1000
+
+    def request(self):
+        words = self.random.choice(self._families())()
+        if self.random.random() < 0.1:
+            words = self._bend(list(words))
+        return words
+
+    def _families(self):
+        # As often as people use them, more or less.
+        return (
+            [self._string] * 6 + [self._hash] * 6 + [self._key] * 5 + [self._expiry] * 5
+            + [self._database, self._connection, self._object]
+        )
+
+    def _bend(self, words):
+        dice = self.random
+        at = dice.randrange(len(words))
+        kind = dice.randrange(4)
+        if kind == 0 and len(words) > 1:
+            del words[max(at, 1)]
+        elif kind == 1:
+            words.insert(at + 1, dice.choice(ODD_WORDS))
+        elif kind == 2 and at > 0:
+            words[at] = dice.choice(ODD_WORDS)
+        else:
+            words.append(words[at])
+        return words
+
+    # --- words ---
+
+    def _pick(self, *of):
+        return self.random.choice(of)
+
+    def _some(self, make, most=3):
+        return [make() for _ in range(self.random.randrange(1, most + 1))]
+
+    def key(self):
+        return self.random.choice(KEYS)
+
+    def hash_key(self):
+        return self.random.choice(KEYS[5:] if self.random.random() < 0.9 else KEYS)
+
+    def string_key(self):
+        return self.random.choice(KEYS[:5] if self.random.random() < 0.9 else KEYS)
+
+    def field(self):
+        return self.random.choice(FIELDS)
+
+    def number(self):
+        return self._pick(
+            "0", "1", "-1", "10", "-7", "1000", "9223372036854775807", "-9223372036854775808"
+        )
+
+    def real(self):
+        return self._pick(
+            "0", "1", "-1.5", "0.1", "3.0e3", "1e-5", "5e-324", "10.50", "1e17", "inf", "nan"
+        )
+
+    def value(self):
+        dice = self.random.random()
+        if dice < 0.35:
+            return self.number()
+        if dice < 0.45:
+            return self.real()
+        if dice < 0.5:
+            return bytes(self.random.randrange(256) for _ in range(20))
+        return self._pick("", "alice", "v" * 44, "v" * 45, "w" * 100, "z" * 9000)
+
+    def index(self):
+        return str(self.random.choice((0, 1, 2, 3, 5, 44, 100, -1, -2, -3, -100, 10000)))
+
+    def ttl(self):
+        """Long, and never the same twice: comparing two deadlines never hangs on a millisecond."""
+        self._ttl += 20
+        return self._ttl if self.random.random() < 0.5 else 10_000_000 - self._ttl
+
+    def deadline_option(self):
+        kind = self._pick("EX", "PX", "EXAT", "PXAT")
+        return [kind, self._deadline_value(kind)]
+
+    def _deadline_value(self, kind):
+        if self.random.random() < 0.15:
+            return self._pick("0", "-1", "-100", *(["1"] if "AT" in kind else []))
+        seconds = self.ttl() + (4_000_000_000 if "AT" in kind else 0)
+        return str(seconds * (1000 if kind.startswith("P") else 1))
+
+    def _letter_case(self, word):
+        return self._pick(word, word.lower(), word.title())
+
+    # --- families ---
+
+    def _string(self):
+        key = self.string_key()
+        return self.random.choice((
+            lambda: ["GET", key],
+            lambda: ["GET", key],
+            lambda: ["SET", key, self.value()],
+            lambda: ["SET", key, self.value(), *self._set_options()],
+            lambda: ["SET", key, self.value(), *self._set_options()],
+            lambda: ["SETNX", key, self.value()],
+            lambda: ["SETEX", key, self._deadline_value("EX"), self.value()],
+            lambda: ["PSETEX", key, self._deadline_value("PX"), self.value()],
+            lambda: ["GETSET", key, self.value()],
+            lambda: ["GETDEL", key],
+            lambda: ["GETEX", key, *self._getex_options()],
+            lambda: ["MGET", *self._some(self.key)],
+            lambda: ["MSET", *self._pairs(self.string_key)],
+            lambda: ["MSETNX", *self._pairs(self.string_key)],
+            lambda: ["APPEND", key, self.value()],
+            lambda: ["STRLEN", key],
+            lambda: [self._pick("GETRANGE", "SUBSTR"), key, self.index(), self.index()],
+            lambda: ["SETRANGE", key, self._pick("0", "1", "60", "-1", "536870912"), self.value()],
+            lambda: [self._pick("INCR", "DECR"), key],
+            lambda: [self._pick("INCRBY", "DECRBY"), key, self.number()],
+            lambda: ["INCRBYFLOAT", key, self.real()],
+        ))()
+
+    def _pairs(self, make_key):
+        return [word for _ in range(self._pick(1, 1, 2, 3)) for word in (make_key(), self.value())]
+
+    def _set_options(self):
+        options = []
+        if self.random.random() < 0.6:
+            options += self.deadline_option()
+        for option, chance in (("NX", 0.15), ("XX", 0.25), ("GET", 0.3), ("KEEPTTL", 0.25)):
+            if self.random.random() < chance:
+                options.append(self._letter_case(option))
+        return options
+
+    def _getex_options(self):
+        return self.random.choice(([], ["PERSIST"], self.deadline_option(), self.deadline_option()))
+
+    def _hash(self):
+        key, field = self.hash_key(), self.field()
+        return self.random.choice((
+            lambda: [self._pick("HSET", "HMSET"), key, *self._pairs(self.field)],
+            lambda: [self._pick("HSET", "HMSET"), key, *self._pairs(self.field)],
+            lambda: ["HSET", key, *self._many_fields()],
+            lambda: ["HSETNX", key, field, self.value()],
+            lambda: ["HGET", key, field],
+            lambda: ["HMGET", key, *self._some(self.field)],
+            lambda: ["HGETALL", key],
+            lambda: ["HDEL", key, *self._some(self.field)],
+            lambda: ["HEXISTS", key, field],
+            lambda: ["HLEN", key],
+            lambda: [self._pick("HKEYS", "HVALS"), key],
+            lambda: ["HSTRLEN", key, field],
+            lambda: ["HINCRBY", key, field, self.number()],
+            lambda: ["HINCRBYFLOAT", key, field, self.real()],
+            lambda: ["HRANDFIELD", key, *self._random_field_options()],
+            lambda: ["HSCAN", key, "0", *self._scan_options()],
+        ))()
+
+    def _many_fields(self):
+        """Enough to make the hash a large one, for this server and for Redis."""
+        if self.random.random() < 0.8:
+            return [self.field(), self.value()]
+        return [word for n in range(200) for word in (f"many:{n}", f"{n}" * 20)]
+
+    def _random_field_options(self):
+        count = self._pick("0", "1", "2", "10", "-1", "-5", "1000")
+        return self.random.choice(([], [count], [count, "WITHVALUES"]))
+
+    def _scan_options(self, types=False):
+        options = []
+        if self.random.random() < 0.3:
+            options += ["MATCH", self._pick(*PATTERNS, "f*", "many:1?")]
+        if self.random.random() < 0.3:
+            options += ["COUNT", self._pick("1", "10", "1000", "0", "-1")]
+        if types and self.random.random() < 0.3:
+            options += ["TYPE", self._pick("string", "hash", "HASH", "list", "nonsense")]
+        return options
+
+    def _key(self):
+        key, other = self.key(), self.key()
+        return self.random.choice((
+            lambda: [self._pick("DEL", "UNLINK"), *self._some(self.key)],
+            lambda: [self._pick("EXISTS", "TOUCH"), *self._some(self.key)],
+            lambda: ["TYPE", key],
+            lambda: [self._pick("RENAME", "RENAMENX"), key, other],
+            lambda: ["COPY", key, other, *self._copy_options()],
+            lambda: ["MOVE", key, self._pick("0", "1", "15", "16")],
+            lambda: ["RANDOMKEY"],
+            lambda: ["DBSIZE"],
+            lambda: ["KEYS", self._pick(*PATTERNS)],
+            lambda: ["SCAN", "0", *self._scan_options(types=True)],
+        ))()
+
+    def _copy_options(self):
+        options = []
+        if self.random.random() < 0.3:
+            options += ["DB", self._pick("0", "1", "16", "-1")]
+        if self.random.random() < 0.5:
+            options.append(self._letter_case("REPLACE"))
+        return options
+
+    def _expiry(self):
+        key = self.key()
+        units = {"EXPIRE": "EX", "PEXPIRE": "PX", "EXPIREAT": "EXAT", "PEXPIREAT": "PXAT"}
+        command = self._pick(*units)
+        return self.random.choice((
+            lambda: [self._pick("TTL", "PTTL", "EXPIRETIME", "PEXPIRETIME"), key],
+            lambda: [self._pick("TTL", "PTTL", "EXPIRETIME", "PEXPIRETIME"), key],
+            lambda: ["PERSIST", key],
+            lambda: [command, key, self._deadline_value(units[command])],
+            lambda: [command, key, self._deadline_value(units[command])],
+            lambda: [command, key, self._deadline_value(units[command]),
+                     *self._some(lambda: self._pick("NX", "XX", "GT", "LT", "gt"), 2)],
+        ))()
+
+    def _database(self):
+        return self.random.choice((
+            lambda: ["SELECT", self._pick("0", "0", "0", "1", "15", "16", "-1")],
+            lambda: ["SWAPDB", "0", self._pick("0", "1", "16")],
+            lambda: [
+                self._pick("FLUSHDB", "FLUSHALL"), *self._pick([], ["SYNC"], ["ASYNC"], ["NOW"])
+            ],
+        ))()
+
+    def _connection(self):
+        return self.random.choice((
+            lambda: ["PING"],
+            lambda: ["PING", self.value()],
+            lambda: ["ECHO", self.value()],
+            lambda: ["HELLO", self._pick("2", "3", "3", "4", "x")],
+            lambda: ["CLIENT", "SETNAME", self._pick("alice", "", "a b")],
+            lambda: ["CLIENT", "GETNAME"],
+            lambda: ["CLIENT", "NO-EVICT", self._pick("ON", "OFF", "MAYBE")],
+            lambda: ["RESET"],
+            lambda: ["COMMAND", "GETKEYS", *self._pick(self._string, self._hash, self._key)()],
+            lambda: ["AUTH", "secret"],
+            lambda: ["NOSUCHCOMMAND", self.value(), self.key()],
+            lambda: ["CLIENT", "NOSUCHTHING"],
+        ))()
+
+    def _object(self):
+        what = self._pick("ENCODING", "REFCOUNT", "IDLETIME", "FREQ", "NONSENSE")
+        return ["OBJECT", what, self.key()]

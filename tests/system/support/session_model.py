@@ -1,0 +1,294 @@
+"""What a server must hold after a list of commands: the crash oracle's idea of the truth.
+
+A Model is one database. Each change is a request and knows what it does to a Model and what the
+server must answer. Values are never changed in place, so that copies of a Model are cheap.
+
+Deadlines are intervals of milliseconds since the epoch, for the server reads its clock somewhere
+between our sending and its answer. A deadline that only moved later may come back from a crash up
+to EARLY_MS before its time; nothing may come back later.
+"""
+
+from .resp import ReplyError
+
+EARLY_MS = 1000
+# Our clock and the server's are the same one, but it steers after the wall clock in small steps.
+SLACK_MS = 30
+
+OK = "OK"
+NO_SUCH_KEY = ReplyError("ERR no such key")
+
+
+class Deadline:
+    def __init__(self, first, last, moved_later=False):
+        self.first, self.last = first, last
+        self.earliest = first - SLACK_MS - (EARLY_MS if moved_later else 0)
+        self.latest = last + SLACK_MS
+
+    def __repr__(self):
+        return f"[{self.earliest}, {self.latest}]"
+
+
+class Value:
+    def __init__(self, data, deadline=None):
+        self.data = data  # bytes, or a dict of bytes
+        self.deadline = deadline
+
+    def with_data(self, data):
+        return Value(data, self.deadline)
+
+
+class Model(dict):
+    """name -> Value"""
+
+    def copy(self):
+        return Model(self)
+
+
+class Change:
+    """A request. sent_ms and answered_ms are set by who sends it."""
+
+    sent_ms = 0
+    answered_ms = 0
+
+    def words(self):
+        raise NotImplementedError
+
+    def apply(self, model):
+        """Changes the model and returns the reply."""
+        raise NotImplementedError
+
+    def deadline_after(self, ttl_ms, old=None):
+        first, last = self.sent_ms + ttl_ms, self.answered_ms + ttl_ms
+        moved_later = bool(old and old.deadline and last > old.deadline.first)
+        return Deadline(first, last, moved_later)
+
+    def __repr__(self):
+        return " ".join(repr(word)[:60] for word in self.words())
+
+
+class Set(Change):
+    def __init__(self, name, value, ttl_ms=None):
+        self.name, self.value, self.ttl_ms = name, value, ttl_ms
+
+    def words(self):
+        return ["SET", self.name, self.value, *(["PX", self.ttl_ms] if self.ttl_ms else [])]
+
+    def apply(self, model):
+        deadline = self.deadline_after(self.ttl_ms) if self.ttl_ms else None
+        model[self.name] = Value(self.value, deadline)
+        return OK
+
+
+class SetKeepingDeadline(Change):
+    def __init__(self, name, value):
+        self.name, self.value = name, value
+
+    def words(self):
+        return ["SET", self.name, self.value, "KEEPTTL"]
+
+    def apply(self, model):
+        old = model.get(self.name)
+        model[self.name] = Value(self.value, old.deadline if old else None)
+        return OK
+
+
+class Append(Change):
+    def __init__(self, name, value):
+        self.name, self.value = name, value
+
+    def words(self):
+        return ["APPEND", self.name, self.value]
+
+    def apply(self, model):
+        old = model.get(self.name) or Value(b"")
+        model[self.name] = old.with_data(old.data + self.value)
+        return len(model[self.name].data)
+
+
+class Increment(Change):
+    def __init__(self, name):
+        self.name = name
+
+    def words(self):
+        return ["INCR", self.name]
+
+    def apply(self, model):
+        old = model.get(self.name) or Value(b"0")
+        model[self.name] = old.with_data(b"%d" % (int(old.data) + 1))
+        return int(model[self.name].data)
+
+
+class SetMany(Change):
+    def __init__(self, pairs):
+        self.pairs = pairs
+
+    def words(self):
+        return ["MSET", *(word for pair in self.pairs for word in pair)]
+
+    def apply(self, model):
+        for name, value in self.pairs:
+            model[name] = Value(value)
+        return OK
+
+
+class SetFields(Change):
+    def __init__(self, name, fields):
+        self.name, self.fields = name, fields
+
+    def words(self):
+        return ["HSET", self.name, *(word for pair in self.fields.items() for word in pair)]
+
+    def apply(self, model):
+        old = model.get(self.name) or Value({})
+        model[self.name] = old.with_data({**old.data, **self.fields})
+        return len(model[self.name].data) - len(old.data)
+
+
+class DeleteFields(Change):
+    def __init__(self, name, fields):
+        self.name, self.fields = name, fields
+
+    def words(self):
+        return ["HDEL", self.name, *self.fields]
+
+    def apply(self, model):
+        old = model.get(self.name)
+        if old is None:
+            return 0
+        left = {field: data for field, data in old.data.items() if field not in self.fields}
+        if left:
+            model[self.name] = old.with_data(left)
+        else:
+            del model[self.name]
+        return len(old.data) - len(left)
+
+
+class Delete(Change):
+    def __init__(self, names):
+        self.names = names
+
+    def words(self):
+        return ["DEL", *self.names]
+
+    def apply(self, model):
+        return sum(model.pop(name, None) is not None for name in self.names)
+
+
+class Rename(Change):
+    def __init__(self, source, target):
+        self.source, self.target = source, target
+
+    def words(self):
+        return ["RENAME", self.source, self.target]
+
+    def apply(self, model):
+        if self.source not in model:
+            return NO_SUCH_KEY
+        model[self.target] = model.pop(self.source)
+        return OK
+
+
+class Copy(Change):
+    def __init__(self, source, target):
+        self.source, self.target = source, target
+
+    def words(self):
+        return ["COPY", self.source, self.target, "REPLACE"]
+
+    def apply(self, model):
+        if self.source not in model:
+            return 0
+        model[self.target] = model[self.source]
+        return 1
+
+
+class Expire(Change):
+    def __init__(self, name, ttl_ms):
+        self.name, self.ttl_ms = name, ttl_ms
+
+    def words(self):
+        return ["PEXPIRE", self.name, self.ttl_ms]
+
+    def apply(self, model):
+        old = model.get(self.name)
+        if old is None:
+            return 0
+        model[self.name] = Value(old.data, self.deadline_after(self.ttl_ms, old))
+        return 1
+
+
+class Persist(Change):
+    def __init__(self, name):
+        self.name = name
+
+    def words(self):
+        return ["PERSIST", self.name]
+
+    def apply(self, model):
+        old = model.get(self.name)
+        if old is None or old.deadline is None:
+            return 0
+        model[self.name] = Value(old.data)
+        return 1
+
+
+class Flush(Change):
+    def words(self):
+        return ["FLUSHDB"]
+
+    def apply(self, model):
+        model.clear()
+        return OK
+
+
+class Read(Change):
+    def __init__(self, name):
+        self.name = name
+
+    def words(self):
+        return ["GET", self.name]
+
+    def apply(self, model):
+        value = model.get(self.name)
+        return value.data if value else None
+
+
+class Seen:
+    """What a server showed of one key, and when it was asked."""
+
+    def __init__(self, data, deadline_ms, asked_ms, answered_ms):
+        self.data = data or None  # an empty hash is none
+        self.deadline_ms = deadline_ms  # -1: none, -2: no key
+        self.asked_ms, self.answered_ms = asked_ms, answered_ms
+
+
+def difference(value, seen):
+    """What is wrong about a key, or None."""
+    deadline = value.deadline if value else None
+    if value is None:
+        return None if seen.data is None else f"is back: {_short(seen.data)}"
+    if seen.data is None:
+        if deadline and deadline.earliest <= seen.answered_ms:
+            return None
+        return f"is lost: {_short(value.data)}, deadline {deadline}"
+    if deadline and deadline.latest < seen.asked_ms:
+        return f"outlived its deadline {deadline} at {seen.asked_ms}"
+    if seen.data != value.data:
+        return f"has {_short(seen.data)}, not {_short(value.data)}"
+    return _deadline_difference(deadline, seen)
+
+
+def _deadline_difference(deadline, seen):
+    if deadline is None:
+        return None if seen.deadline_ms == -1 else f"has a deadline: {seen.deadline_ms}"
+    if seen.deadline_ms == -2 and deadline.earliest <= seen.answered_ms:
+        return None
+    if deadline.earliest <= seen.deadline_ms <= deadline.latest:
+        return None
+    return f"has the deadline {seen.deadline_ms}, not one of {deadline}"
+
+
+def _short(data):
+    if isinstance(data, dict):
+        return f"a hash of {len(data)} fields ({repr(sorted(data.items()))[:120]})"
+    return repr(data)[:80]

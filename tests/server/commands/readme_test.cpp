@@ -14,8 +14,7 @@
 namespace sojourn::server {
 namespace {
 
-const std::filesystem::path kReadme =
-    std::filesystem::path(__FILE__).parent_path() / "../../../server/commands/README.md";
+const std::filesystem::path kReadme = SOJOURN_COMMANDS_README;
 constexpr std::string_view kTableBegins = "| Command | Group | Since | What it does |\n";
 
 std::string read_readme() {

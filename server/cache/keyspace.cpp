@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "server/base/check.h"
+#include "server/base/prefetch.h"
 #include "server/cache/keyspace_impl.h"
 
 namespace sojourn::server {
@@ -181,6 +182,25 @@ Result<std::unique_ptr<Keyspace>> Keyspace::open(Options options, const Clock& c
 
 Key Keyspace::key(std::uint16_t database, std::string_view name) const {
   return {name, hash_with(impl_->secret, name), database};
+}
+
+void Keyspace::prefetch(std::span<const Key> keys) const {
+  Impl& impl = *impl_;
+  for (const Key& key : keys) {
+    const char* const shard = reinterpret_cast<const char*>(&impl.shard_of(key.hash));
+    server::prefetch(shard);
+    server::prefetch(shard + 64);
+  }
+  for (const Key& key : keys) {
+    Shard& shard = impl.shard_of(key.hash);
+    const std::lock_guard guard(shard.lock);
+    shard.prefetch_bucket(impl.id_of(key.database), key.name, key.hash);
+  }
+  for (const Key& key : keys) {
+    Shard& shard = impl.shard_of(key.hash);
+    const std::lock_guard guard(shard.lock);
+    shard.prefetch_entry(impl.id_of(key.database), key.name, key.hash);
+  }
 }
 
 std::size_t Keyspace::databases() const { return impl_->options.databases; }

@@ -95,6 +95,13 @@ class alignas(128) Shard {
     return {found, found->table.find<Entry>(
                        tag_of(key, hash), [&](const Entry& entry) { return entry.key() == key; })};
   }
+  // The two steps of find(), each when what it looks at has been fetched.
+  void prefetch_bucket(DatabaseId id, std::string_view key, std::uint64_t hash) {
+    if (ShardPart* const found = part(id)) found->table.prefetch_bucket(tag_of(key, hash));
+  }
+  void prefetch_entry(DatabaseId id, std::string_view key, std::uint64_t hash) {
+    if (ShardPart* const found = part(id)) found->table.prefetch_item(tag_of(key, hash));
+  }
   // The entry becomes the shard's; its key must not be there.
   Found insert(DatabaseId id, Entry* entry, std::uint64_t hash);
   // `entry` takes the place of the one found, which the caller gets back.

@@ -6,6 +6,8 @@
 #include <limits>
 #include <memory>
 
+#include "server/base/prefetch.h"
+
 namespace sojourn::server {
 
 // A coarse moment at which something in a bucket may have fallen due; see Shard.
@@ -30,6 +32,7 @@ class SlotTable {
   static constexpr std::uint32_t kTags = 1u << 16;
   static constexpr std::size_t kSlots = 7;
   static constexpr std::uint32_t kBucketsMax = 1u << 14;
+  static constexpr std::size_t kPrefetchBytes = 512;
 
   struct alignas(64) Bucket {
     std::uint64_t slots[kSlots];
@@ -76,6 +79,20 @@ class SlotTable {
         }
       }
       if (bucket->next == 0) return {};
+    }
+  }
+
+  void prefetch_bucket(Tag tag) const {
+    if (primary_ != 0) server::prefetch(&buckets_[bucket_of(tag)]);
+  }
+  // The first kPrefetchBytes of the items in the tag's first bucket that may be the one.
+  void prefetch_item(Tag tag) const {
+    if (primary_ == 0) return;
+    for (const std::uint64_t slot : buckets_[bucket_of(tag)].slots) {
+      if (slot != 0 && slot >> 48 == tag) {
+        const char* const item = reinterpret_cast<const char*>(slot & kPointerMask);
+        for (std::size_t at = 0; at < kPrefetchBytes; at += 64) server::prefetch(item + at);
+      }
     }
   }
 

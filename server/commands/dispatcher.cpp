@@ -150,6 +150,7 @@ Dispatcher::Outcome Dispatcher::run_with_keys(Request& request) {
     if (const Outcome outcome = wait_for_keys(request); outcome != Outcome::done) return outcome;
     if (request.reply.out().size() != reply_begin) return Outcome::done;  // could not be read
   }
+  if (keys_.size() > 1) services_.keyspace.prefetch(keys_);
   Transaction transaction(services_.keyspace, keys_, request.now);
   Call call(services_, request.connection, request.reply, *request.command, request.words,
             &transaction, keys_, request.now);

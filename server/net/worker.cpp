@@ -29,7 +29,7 @@ Worker::Worker(WorkersShared& shared, std::size_t index, std::size_t count)
       sockets_(io_, ::epoll_create1(EPOLL_CLOEXEC)),
       timer_(io_),
       ready_(std::make_unique<epoll_event[]>(kReadyMax)),
-      scratch_(std::make_unique_for_overwrite<char[]>(kScratchBytes)) {
+      lookahead_(services_.keyspace) {
   refresh_settings();
 }
 
@@ -137,10 +137,28 @@ void Worker::serve_ready() {
   requests_this_turn_ = 0;
   while (next_ready_ < ready_count_) {
     if (requests_this_turn_ >= kRequestsPerTurnMax) return schedule_turn();
+    receive_group();
+    run_group();
+  }
+}
+
+void Worker::receive_group() {
+  while (next_ready_ < ready_count_ && lookahead_.has_room()) {
     const epoll_event& event = ready_[next_ready_++];
     auto* const connection = static_cast<Connection*>(event.data.ptr);
     if (connection != nullptr && !connection->closed) serve(*connection, event.events);
   }
+}
+
+void Worker::run_group() {
+  lookahead_.fetch_keys();
+  dispatcher_.restart_timer();
+  for (const auto& [connection, bytes, foreseen] : lookahead_.all()) {
+    if (connection->closed) continue;
+    const std::size_t taken = run_requests(*connection, bytes, foreseen);
+    if (!connection->closed) connection->input.assign(bytes.substr(taken));
+  }
+  lookahead_.clear();
 }
 
 void Worker::run_backlogs() {
@@ -226,7 +244,11 @@ void Worker::send_or_hold(Connection& connection, JournalPosition released) {
     if (connection.send() == Connection::Sent::failed) return close_now(connection);
     WorkerMetrics::add(metrics_.net_output_bytes, connection.state.bytes_written - written_before);
   }
-  if (over_output_limit(connection, services_.clock.now())) close_now(connection);
+  if (connection.unsent() == 0) {
+    connection.over_soft_limit_since = kNever;
+  } else if (over_output_limit(connection, services_.clock.now())) {
+    close_now(connection);
+  }
 }
 
 void Worker::release_held() {

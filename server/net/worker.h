@@ -21,6 +21,7 @@
 #include "server/net/buffer_budget.h"
 #include "server/net/connection.h"
 #include "server/net/file_descriptor.h"
+#include "server/net/lookahead.h"
 #include "server/net/output_pool.h"
 #include "server/net/published_states.h"
 
@@ -81,6 +82,8 @@ class Worker {
   void watch();
   void turn();
   void serve_ready();
+  void receive_group();
+  void run_group();
   void run_backlogs();
   void schedule_turn();
   void serve(Connection& connection, std::uint32_t events);
@@ -103,8 +106,9 @@ class Worker {
   bool received_bytes(Connection& connection, Connection::Received received,
                       std::string_view bytes);
   void run_backlog(Connection& connection);
-  // Runs the whole requests in `bytes`, within the turn's bounds; returns the bytes they took.
-  std::size_t run_requests(Connection& connection, std::string_view bytes);
+  // Runs the whole requests in `bytes`, within the turn's bounds; returns the bytes they took. The
+  // keys of the first `foreseen` are fetched already.
+  std::size_t run_requests(Connection& connection, std::string_view bytes, std::size_t foreseen);
   bool run_request(Connection& connection, protocol::Words words, Time now);
   void refuse(Connection& connection, std::string_view error);
   void resume(std::uint64_t id, Connection::Waiting from);
@@ -142,7 +146,7 @@ class Worker {
   int next_ready_ = 0;
   int ready_count_ = 0;
   std::size_t requests_this_turn_ = 0;
-  std::unique_ptr<char[]> scratch_;  // where all connections' bytes arrive
+  Lookahead lookahead_;
   OutputPool outputs_;
 
   std::shared_ptr<const Settings> settings_;

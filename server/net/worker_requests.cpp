@@ -61,13 +61,12 @@ void Worker::receive_in_place(Connection& connection) {
 
 void Worker::receive_staged(Connection& connection) {
   const std::string_view begun = connection.input.view();
-  if (!begun.empty()) std::memcpy(scratch_.get(), begun.data(), begun.size());
-  char* const into = scratch_.get() + begun.size();
+  char* const room = lookahead_.room();
+  if (!begun.empty()) std::memcpy(room, begun.data(), begun.size());
+  char* const into = room + begun.size();
   const Connection::Received received = connection.receive({into, kReadBytesMax});
   if (!received_bytes(connection, received, {into, received.bytes})) return;
-  const std::string_view bytes(scratch_.get(), begun.size() + received.bytes);
-  const std::size_t taken = run_requests(connection, bytes);
-  if (!connection.closed) connection.input.assign(bytes.substr(taken));
+  lookahead_.add(connection, {room, begun.size() + received.bytes});
 }
 
 bool Worker::received_bytes(Connection& connection, Connection::Received received,
@@ -98,12 +97,14 @@ bool Worker::received_bytes(Connection& connection, Connection::Received receive
 }
 
 void Worker::run_backlog(Connection& connection) {
-  const std::size_t taken = run_requests(connection, connection.input.view());
+  dispatcher_.restart_timer();
+  const std::size_t taken = run_requests(connection, connection.input.view(), 0);
   if (!connection.closed) connection.input.consume(taken);
   touch(connection);
 }
 
-std::size_t Worker::run_requests(Connection& connection, std::string_view bytes) {
+std::size_t Worker::run_requests(Connection& connection, std::string_view bytes,
+                                 std::size_t foreseen) {
   const Time now = services_.clock.now();
   connection.backlog = false;
   connection.compact_output();
@@ -118,6 +119,7 @@ std::size_t Worker::run_requests(Connection& connection, std::string_view bytes)
       connection.backlog = true;
       break;
     }
+    if (requests == foreseen) foreseen += lookahead_.look_ahead(connection, rest);
     const Status status = connection.parser.parse(rest);
     if (status == Status::need_more) break;
     if (status == Status::error) {

@@ -85,15 +85,31 @@ Result<void> rename_commands(Registry& registry, const Settings& settings) {
   return {};
 }
 
-Result<std::unique_ptr<RocksStore>> open_store(const Settings& settings, Log& log) {
-  if (!settings.appendonly) {
-    log.warning("appendonly no: nothing is kept on disk, and all sessions end with this process");
-    return std::unique_ptr<RocksStore>();
-  }
+RocksStore::Options store_options(const Invocation& invocation, const Settings& settings) {
   RocksStore::Options options;
   options.directory = settings.dir;
+  options.own_files = {invocation.config_file, settings.path_of(settings.logfile),
+                       settings.path_of(settings.pidfile), settings.path_of(settings.unixsocket)};
   options.accept_data_loss = settings.accept_data_loss;
-  return RocksStore::open(options, log);
+  return options;
+}
+
+Result<std::unique_ptr<RocksStore>> open_store(const Invocation& invocation,
+                                               const Settings& settings, Log& log) {
+  if (!settings.appendonly) return std::unique_ptr<RocksStore>();
+  return RocksStore::open(store_options(invocation, settings), log);
+}
+
+// What `dir` is to hold before the store is opened needs the directory to be there.
+Result<void> make_directory_for_files(const Invocation& invocation, const Settings& settings) {
+  const auto begins_at_dir = [](const std::string& name) {
+    return !name.empty() && !name.starts_with('/');
+  };
+  if (!begins_at_dir(settings.logfile) && !begins_at_dir(settings.pidfile) &&
+      !begins_at_dir(settings.unixsocket)) {
+    return {};
+  }
+  return RocksStore::make_directory(store_options(invocation, settings));
 }
 
 Result<std::unique_ptr<Journal>> open_journal(RocksStore* store, const Settings& settings,
@@ -120,7 +136,7 @@ int serve(const Invocation& invocation, Config& config, Log& log) {
   const std::shared_ptr<const Settings> settings = config.current();
   PidFile pid_file;
   if (!settings->pidfile.empty()) {
-    auto written = PidFile::write(settings->pidfile);
+    auto written = PidFile::write(settings->path_of(settings->pidfile));
     if (!written) {
       // As in Redis: worth a line, no reason not to serve.
       log.warning("{}", written.error().detail);
@@ -140,7 +156,7 @@ int serve(const Invocation& invocation, Config& config, Log& log) {
   }
 
   // Where sessions live across restarts, and the one way there.
-  auto store = open_store(*settings, log);
+  auto store = open_store(invocation, *settings, log);
   if (!store) return fail(log, store.error().detail);
   SystemClock clock(*store ? (*store)->highest_time_seen() : Time{});
   if (clock.behind_at_start() > Millis(0)) {
@@ -231,7 +247,11 @@ int run(std::span<const char* const> arguments) {
       return 1;
     }
   }
-  auto log = Log::open(settings->logfile, settings->loglevel);
+  if (auto made = make_directory_for_files(invocation, *settings); !made) {
+    std::fprintf(stderr, "sojournd: %s\n", made.error().detail.c_str());
+    return 1;
+  }
+  auto log = Log::open(settings->path_of(settings->logfile), settings->loglevel);
   if (!log) {
     std::fprintf(stderr, "sojournd: %s\n", log.error().detail.c_str());
     return 1;

@@ -94,8 +94,8 @@ constexpr Directive kDirectives[] = {
                              "Addresses to listen on; one with a leading '-' may be absent.",
                              kStartOnly),
     setting<&Settings::port>("port", number(0, 65535), "TCP port; 0: none.", kStartOnly),
-    setting<&Settings::unixsocket>("unixsocket", text(), "Path of the Unix socket; empty: none.",
-                                   kImmutable),
+    setting<&Settings::unixsocket>(
+        "unixsocket", text(), "Path of the Unix socket, from dir on; empty: none.", kImmutable),
     setting<&Settings::unixsocketperm>("unixsocketperm", octal(0777),
                                        "Mode of the Unix socket; 0: as the umask has it.",
                                        kImmutable),
@@ -134,10 +134,10 @@ constexpr Directive kDirectives[] = {
                                    "Workers that serve connections; 0: one per core.", kImmutable),
     // Process
     setting<&Settings::daemonize>("daemonize", yes_no(), "Go to the background.", kImmutable),
-    setting<&Settings::pidfile>("pidfile", text(), "File for the process id; empty: none.",
-                                kImmutable),
-    setting<&Settings::logfile>("logfile", text(), "File for the log; empty: standard output.",
-                                kImmutable),
+    setting<&Settings::pidfile>("pidfile", text(),
+                                "File for the process id, from dir on; empty: none.", kImmutable),
+    setting<&Settings::logfile>(
+        "logfile", text(), "File for the log, from dir on; empty: standard output.", kImmutable),
     setting_of<&Settings::loglevel, kLogLevels>("loglevel", "What is worth a line in the log."),
     setting<&Settings::log_redact>(
         "log-redact", yes_no(),

@@ -26,6 +26,10 @@ enum class ProtectedCommands : std::uint8_t { no, local, yes };  // enable-debug
 
 // Every setting in its own type; the defaults are the server's. One row of directives.cpp each.
 struct Settings {
+  // Where a file that a setting names is: as in Redis, a relative name starts at `dir`. Of an empty
+  // name, empty.
+  std::string path_of(const std::string& name) const;
+
   // network
   std::vector<std::string> bind{"127.0.0.1", "-::1"};  // a leading '-': may be absent
   std::uint16_t port = 6379;                           // 0: no TCP

@@ -77,7 +77,8 @@ Result<void> Server::listen(const Settings& settings) {
     }
   }
   if (settings.unixsocket.empty()) return {};
-  return listen_unix(settings.unixsocket, settings.unixsocketperm, settings.tcp_backlog);
+  return listen_unix(settings.path_of(settings.unixsocket), settings.unixsocketperm,
+                     settings.tcp_backlog);
 }
 
 Result<std::uint16_t> Server::listen_tcp(const std::string& address, std::uint16_t port,

@@ -33,6 +33,16 @@ bool harmless(std::string_view name) {
                      [&](std::string_view ending) { return name.ends_with(ending); });
 }
 
+// Under which name the directory holds the file, or what leads to it; empty if it does not.
+std::string name_inside(const std::string& directory, const std::string& file) {
+  std::error_code ignored;
+  const auto inside =
+      std::filesystem::weakly_canonical(file, ignored)
+          .lexically_relative(std::filesystem::weakly_canonical(directory, ignored));
+  const std::string name = inside.empty() ? "" : inside.begin()->string();
+  return name == ".." ? "" : name;
+}
+
 Result<void> sync_directory(rocksdb::FileSystem& files, const std::string& directory) {
   std::unique_ptr<rocksdb::FSDirectory> handle;
   rocksdb::IOStatus status = files.NewDirectory(directory, {}, &handle, nullptr);
@@ -95,10 +105,14 @@ Result<void> check_format(rocksdb::FileSystem& files, const std::string& directo
 
 std::string database_directory(const std::string& directory) { return directory + "/db"; }
 
-Result<void> prepare_data_directory(rocksdb::FileSystem& files, const std::string& directory) {
-  if (!is_directory(directory)) {
-    if (auto made = make_private_directory(files, directory); !made) return made;
-  }
+Result<void> make_data_directory(rocksdb::FileSystem& files, const std::string& directory) {
+  if (is_directory(directory)) return {};
+  return make_private_directory(files, directory);
+}
+
+Result<void> prepare_data_directory(rocksdb::FileSystem& files, const std::string& directory,
+                                    std::span<const std::string> own_files) {
+  if (auto made = make_data_directory(files, directory); !made) return made;
   std::vector<std::string> names;
   const rocksdb::IOStatus listed = files.GetChildren(directory, {}, &names, nullptr);
   if (!listed.ok()) return to_error(listed, "listing the data directory " + directory);
@@ -106,7 +120,14 @@ Result<void> prepare_data_directory(rocksdb::FileSystem& files, const std::strin
     if (auto checked = check_format(files, directory); !checked) return checked;
   } else {
     std::sort(names.begin(), names.end());
-    const auto foreign = std::find_if_not(names.begin(), names.end(), harmless);
+    const auto ours = [&](const std::string& name) {
+      return std::any_of(own_files.begin(), own_files.end(), [&](const std::string& file) {
+        return name_inside(directory, file) == name;
+      });
+    };
+    const auto foreign = std::find_if_not(names.begin(), names.end(), [&](const std::string& name) {
+      return harmless(name) || ours(name);
+    });
     if (foreign != names.end()) {
       return Error{Errc::foreign, fmt::format("the data directory {} is not one of this server's: "
                                               "it has {} in it, and no file FORMAT",
@@ -116,8 +137,7 @@ Result<void> prepare_data_directory(rocksdb::FileSystem& files, const std::strin
     auto marked = write_durably(files, directory, std::string(kFormatFile), contents);
     if (!marked) return marked;
   }
-  if (is_directory(database_directory(directory))) return {};
-  return make_private_directory(files, database_directory(directory));
+  return make_data_directory(files, database_directory(directory));
 }
 
 Result<void> write_durably(rocksdb::FileSystem& files, const std::string& directory,

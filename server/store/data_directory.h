@@ -2,6 +2,7 @@
 
 #include <rocksdb/file_system.h>
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -15,10 +16,14 @@ namespace sojourn::server {
 //   watermark   what must be there when it is opened again (server/store/watermark.h)
 inline constexpr int kDataFormat = 1;
 
-// Makes the directory if it is missing, marks it as ours if it is empty (but for what a Redis may
-// have left there), and refuses it if it is somebody else's or of a newer format (Errc::foreign).
-// When it returns, FORMAT and db/ are durable.
-Result<void> prepare_data_directory(rocksdb::FileSystem& files, const std::string& directory);
+// Makes the directory, durably and for its owner only, if it is missing.
+Result<void> make_data_directory(rocksdb::FileSystem& files, const std::string& directory);
+
+// Makes the directory if it is missing, marks it as ours if it is empty (but for `own_files` and
+// what a Redis may have left there), and refuses it if it is somebody else's or of a newer format
+// (Errc::foreign). When it returns, FORMAT and db/ are durable.
+Result<void> prepare_data_directory(rocksdb::FileSystem& files, const std::string& directory,
+                                    std::span<const std::string> own_files);
 
 std::string database_directory(const std::string& directory);
 

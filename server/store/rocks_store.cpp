@@ -44,6 +44,13 @@ rocksdb::ReadOptions walk_options() {
   return options;
 }
 
+// The process may change its working directory later.
+std::string absolute_path(const std::string& directory) {
+  std::string path = std::filesystem::absolute(directory).lexically_normal().string();
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  return path;
+}
+
 // How the watermark fits what RocksDB came back with.
 Result<void> check_nothing_is_missing(const RocksStore::Options& options, bool existed,
                                       const FoundWatermark& found, StoreSequence there, Log& log) {
@@ -118,7 +125,8 @@ RocksStore::Impl::~Impl() {
 }
 
 Result<void> RocksStore::Impl::open() {
-  if (auto prepared = prepare_data_directory(*files, options.directory); !prepared) {
+  if (auto prepared = prepare_data_directory(*files, options.directory, options.own_files);
+      !prepared) {
     return prepared;
   }
   const bool existed =
@@ -185,13 +193,14 @@ Error RocksStore::Impl::write_error(const rocksdb::Status& status, std::size_t c
 RocksStore::RocksStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 RocksStore::~RocksStore() = default;
 
+Result<void> RocksStore::make_directory(const Options& options) {
+  const auto files = options.file_system ? options.file_system : rocksdb::FileSystem::Default();
+  return make_data_directory(*files, absolute_path(options.directory));
+}
+
 Result<std::unique_ptr<RocksStore>> RocksStore::open(const Options& options, Log& log) {
   Options absolute = options;
-  // The process may change its working directory later.
-  absolute.directory = std::filesystem::absolute(options.directory).lexically_normal().string();
-  while (absolute.directory.size() > 1 && absolute.directory.ends_with('/')) {
-    absolute.directory.pop_back();
-  }
+  absolute.directory = absolute_path(options.directory);
   auto impl = std::make_unique<Impl>(absolute, log);
   if (auto opened = impl->open(); !opened) return opened.error();
   return std::unique_ptr<RocksStore>(new RocksStore(std::move(impl)));

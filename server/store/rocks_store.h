@@ -3,6 +3,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "server/base/clock.h"
 #include "server/base/log.h"
@@ -25,6 +26,8 @@ class RocksStore : public Store {
  public:
   struct Options {
     std::string directory;
+    // The server's other files (log, pid file, socket, ...): any of them may lie in the directory.
+    std::vector<std::string> own_files;
     // Serve what is left when changes that were durable are missing.
     bool accept_data_loss = false;
     // Memtables and block cache together.
@@ -42,6 +45,8 @@ class RocksStore : public Store {
   // format. Errc::damaged: what is there does not fit together, or durable changes are missing (and
   // accept_data_loss is not set). The detail is for the operator. The log must outlive the store.
   static Result<std::unique_ptr<RocksStore>> open(const Options& options, Log& log);
+  // Makes the directory as open() does, for those of the server's files that are there before.
+  static Result<void> make_directory(const Options& options);
   // Quick: what is not flushed is in RocksDB's log. Batches and cursors must be gone.
   ~RocksStore() override;
 

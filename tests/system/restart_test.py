@@ -210,6 +210,28 @@ class Starting(program.SystemTest):
         self.assertIn(directory, said)
         self.assertEqual(os.listdir(directory), ["letter.txt"])
 
+    def test_has_its_log_pid_file_and_socket_in_the_data_directory_if_asked(self):
+        server = self.start_server(
+            wait=False, logfile="log-of-ours", pidfile="process", unixsocket="socket"
+        )
+        data = os.path.join(server.directory, "data")
+        log = os.path.join(data, "log-of-ours")
+
+        def ready():
+            return os.path.exists(log) and READY in open(log, encoding="utf-8").read()
+
+        wait_until(ready, "the log in the data directory")
+        with open(os.path.join(data, "process"), encoding="ascii") as file:
+            self.assertEqual(int(file.read()), server.process.pid)
+        with Connection(os.path.join(data, "socket")) as connection:
+            self.assertEqual(connection.call("PING"), "PONG")
+        self.assertEqual(server.terminate(), 0)
+        self.assertEqual(sorted(os.listdir(data)), ["FORMAT", "db", "log-of-ours", "watermark"])
+
+    def test_says_once_that_nothing_is_kept(self):
+        server = self.start_server(appendonly="no")
+        self.assertEqual(server.process.log().count("appendonly"), 1)
+
     def test_on_a_newer_format_says_so(self):
         server = self.start_server()
         server.terminate()

@@ -70,6 +70,30 @@ TEST_F(RocksStoreTest, MovesIntoADirectoryWhereARedisHasBeen) {
   EXPECT_EQ(contents(data("dump.rdb")), "x");
 }
 
+TEST_F(RocksStoreTest, SharesItsDirectoryWithTheServersOtherFiles) {
+  disk::create_directories(data("logs"));
+  replace_contents(data("logs/sojourn.txt"), "x");
+  replace_contents(data("process"), "x");
+  replace_contents(data("socket"), "x");
+  disk::create_directory_symlink(options.directory, home / "link");
+  options.own_files = {data("logs/sojourn.txt"), data("../data/process"), home / "link/socket"};
+  EXPECT_NE(open(), nullptr);
+}
+
+TEST_F(RocksStoreTest, IsNotMadeItsOwnByFilesThatLieElsewhere) {
+  disk::create_directories(data("logs"));
+  options.own_files = {"", "logs", home / "logs", home.path()};
+  EXPECT_EQ(open_error().code, Errc::foreign);
+}
+
+TEST_F(RocksStoreTest, MakesItsDirectoryForWhatHasToBeThereBefore) {
+  ASSERT_TRUE(RocksStore::make_directory(options));
+  EXPECT_EQ(mode(options.directory), 0700u);
+  EXPECT_TRUE(disk::is_empty(options.directory));
+  EXPECT_NE(open(), nullptr);
+  ASSERT_TRUE(RocksStore::make_directory(options));
+}
+
 TEST_F(RocksStoreTest, LeavesAForeignDirectoryAlone) {
   disk::create_directories(options.directory);
   replace_contents(data("thesis.tex"), "x");

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -97,7 +98,13 @@ RocksStore::Options store_options(const Invocation& invocation, const Settings& 
 Result<std::unique_ptr<RocksStore>> open_store(const Invocation& invocation,
                                                const Settings& settings, Log& log) {
   if (!settings.appendonly) return std::unique_ptr<RocksStore>();
-  return RocksStore::open(store_options(invocation, settings), log);
+  const auto began = std::chrono::steady_clock::now();
+  auto store = RocksStore::open(store_options(invocation, settings), log);
+  if (store) {
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+    log.notice("RocksDB is open after {:.3f} seconds", took.count());
+  }
+  return store;
 }
 
 // What `dir` is to hold before the store is opened needs the directory to be there.

@@ -10,7 +10,7 @@ import threading
 import time
 
 from support import program
-from support.server import PORT_TAKEN, READY, TemporaryDirectory
+from support.server import PORT_TAKEN, READY, STORE_OPEN, TemporaryDirectory
 from support.resp import Connection, encode
 from support.waiting import wait_until
 
@@ -80,8 +80,8 @@ class AMillionSessions(program.SystemTest):
         began = time.monotonic()
         self.server.start(wait=False)
         number = random.randrange(SESSIONS)
-        waited = self.time_from_ready_to_the_first_right_answer(number)
-        print(f"ready after {time.monotonic() - began - waited:.1f} s, "
+        waited = self.time_from_open_to_the_first_right_answer(number)
+        print(f"RocksDB open after {time.monotonic() - began - waited:.1f} s, "
               f"first right answer {waited * 1000:.0f} ms later", flush=True)
         self.assertLess(waited, FIRST_ANSWER_MAX_SECONDS)
 
@@ -94,12 +94,13 @@ class AMillionSessions(program.SystemTest):
         check(self.server, range(0, SESSIONS, 7))
         self.assertEqual(self.server.call("DBSIZE"), SESSIONS)
 
-    def time_from_ready_to_the_first_right_answer(self, number):
-        self.server.process.wait_for_line(READY, deadline=60)
-        ready = time.monotonic()
+    def time_from_open_to_the_first_right_answer(self, number):
+        self.server.process.wait_for_line(STORE_OPEN, deadline=60)
+        opened = time.monotonic()
+        # It listens already: who connects before it serves waits for it.
         with Connection(self.server.address) as connection:
             self.assertEqual(connection.call("GET", f"session:{number}"), value_of(number))
-        return time.monotonic() - ready
+        return time.monotonic() - opened
 
 
 class Stopping(program.SystemTest):
@@ -187,7 +188,8 @@ class Starting(program.SystemTest):
         server = self.start_server()
         log = server.process.log()
         self.assertIn(f" PID: {server.process.pid}", log)
-        self.assertLess(log.index(" PID: "), log.index(READY))
+        self.assertLess(log.index(" PID: "), log.index(STORE_OPEN))
+        self.assertLess(log.index(STORE_OPEN), log.index(READY))
 
     def test_on_a_taken_port_ends_with_a_line_about_it(self):
         server = self.start_server()

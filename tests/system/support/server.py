@@ -12,6 +12,7 @@ from .resp import Connection
 from .waiting import wait_until
 
 HOST = "127.0.0.1"
+STORE_OPEN = "RocksDB is open"
 READY = "Ready to accept connections"
 PORT_TAKEN = "Failed listening on port"
 

@@ -50,18 +50,41 @@ constexpr Flags operator|(Flags a, Flags b) {
   return static_cast<Flags>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
 }
 
+// What a command does with a key, in the words of Redis's key specifications.
+enum KeyUse : std::uint8_t {
+  // One of these: what becomes of the key,
+  kRO = 1u << 0,  // nothing
+  kRW = 1u << 1,  // it is changed
+  kOW = 1u << 2,  // it is overwritten, whatever it held
+  kRM = 1u << 3,  // it is removed
+  // and any of these: what becomes of the user's data in it. None: only its type, size or presence
+  // is told.
+  kAccess = 1u << 4,  // returned or copied
+  kUpdate = 1u << 5,
+  kInsert = 1u << 6,  // added, nothing that is there is changed
+  kDelete = 1u << 7,
+};
+constexpr KeyUse operator|(KeyUse a, KeyUse b) {
+  return static_cast<KeyUse>(static_cast<std::uint8_t>(a) | static_cast<std::uint8_t>(b));
+}
+
 // Which words of a request are keys: first, first + step, ... up to last (negative: counted from
 // the end). The one table that execution, COMMAND GETKEYS and access control use.
-enum KeyUse : std::uint8_t { kKeyRead = 1, kKeyWrite = 2, kKeyReadWrite = 3 };
 struct KeySpec {
   std::int16_t first = 0;  // 0: no keys
   std::int16_t last = 0;
   std::int16_t step = 0;
-  KeyUse use = kKeyRead;       // of all keys, or of the first one if use_rest is given
+  KeyUse use = kRO;            // of all keys, or of the first one if use_rest is given
   KeyUse use_rest = KeyUse{};  // of the second and later ones (RENAME, COPY)
+  // Not empty: the use is less unless the request has this option (SET ... GET).
+  std::string_view option = {};
+  KeyUse use_without_option = KeyUse{};
 };
 inline constexpr KeySpec no_keys{};
 constexpr KeySpec one_key(KeyUse use) { return {1, 1, 1, use}; }
+constexpr KeySpec one_key_unless(std::string_view option, KeyUse less, KeyUse use) {  // SET
+  return {1, 1, 1, use, {}, option, less};
+}
 constexpr KeySpec all_keys(KeyUse use) { return {1, -1, 1, use}; }          // DEL, MGET
 constexpr KeySpec every_second_key(KeyUse use) { return {1, -1, 2, use}; }  // MSET
 constexpr KeySpec two_keys(KeyUse first, KeyUse second) { return {1, 2, 1, first, second}; }

@@ -21,10 +21,11 @@ void simple_set(ReplyWriter& reply, const std::vector<std::string_view>& names,
 }
 
 // One run of keys, as Redis's key specifications put it.
-void key_spec(ReplyWriter& reply, KeyUse use, int first, int last, int step) {
+void key_spec(ReplyWriter& reply, const std::vector<std::string_view>& flags, int first, int last,
+              int step) {
   reply.map(3);
   reply.bulk("flags");
-  simple_set(reply, key_flags(use));
+  simple_set(reply, flags);
   reply.bulk("begin_search");
   reply.map(2);
   reply.bulk("type");
@@ -49,13 +50,15 @@ void key_spec(ReplyWriter& reply, KeyUse use, int first, int last, int step) {
 
 void key_specs(ReplyWriter& reply, const KeySpec& keys) {
   if (keys.first == 0) return reply.array(0);
+  auto flags = key_flags(keys.use);
+  if (!keys.option.empty()) flags.push_back("variable_flags");
   if (keys.use_rest == 0) {
     reply.array(1);
-    return key_spec(reply, keys.use, keys.first, keys.last, keys.step);
+    return key_spec(reply, flags, keys.first, keys.last, keys.step);
   }
   reply.array(2);
-  key_spec(reply, keys.use, keys.first, keys.first, keys.step);
-  key_spec(reply, keys.use_rest, keys.first + keys.step, keys.last, keys.step);
+  key_spec(reply, flags, keys.first, keys.first, keys.step);
+  key_spec(reply, key_flags(keys.use_rest), keys.first + keys.step, keys.last, keys.step);
 }
 
 void describe(ReplyWriter& reply, const Command& row) {
@@ -115,8 +118,10 @@ const Command* request_row(Call& call) {
 
 std::vector<std::pair<std::string_view, KeyUse>> request_keys(Call& call, const Command& row) {
   std::vector<std::pair<std::string_view, KeyUse>> keys;
-  for_each_key(row, call.words().subspan(2),
-               [&](std::string_view name, KeyUse use) { keys.emplace_back(name, use); });
+  const protocol::Words request = call.words().subspan(2);
+  for_each_key(row, request, [&](std::string_view name, KeyUse use) {
+    keys.emplace_back(name, lacks_key_option(row, request) ? row.keys.use_without_option : use);
+  });
   return keys;
 }
 

@@ -23,6 +23,17 @@ constexpr std::array<std::pair<Flags, std::string_view>, 14> kFlagNames{{
     {kNoMulti, "no_multi"},
 }};
 
+constexpr std::array<std::pair<KeyUse, std::string_view>, 8> kKeyUseNames{{
+    {kRO, "RO"},
+    {kRW, "RW"},
+    {kOW, "OW"},
+    {kRM, "RM"},
+    {kAccess, "access"},
+    {kUpdate, "update"},
+    {kInsert, "insert"},
+    {kDelete, "delete"},
+}};
+
 bool has(const Command& row, std::uint32_t flags) { return (row.flags & flags) != 0; }
 
 }  // namespace
@@ -58,15 +69,11 @@ std::vector<std::string_view> acl_categories(const Command& row) {
 }
 
 std::vector<std::string_view> key_flags(KeyUse use) {
-  switch (use) {
-    case kKeyRead:
-      return {"RO", "access"};
-    case kKeyWrite:
-      return {"OW", "update"};
-    case kKeyReadWrite:
-      return {"RW", "access", "update"};
+  std::vector<std::string_view> names;
+  for (const auto& [flag, name] : kKeyUseNames) {
+    if ((use & flag) != 0) names.push_back(name);
   }
-  return {};
+  return names;
 }
 
 std::vector<std::string_view> tips(const Command& row) {

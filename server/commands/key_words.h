@@ -1,15 +1,18 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdlib>
 #include <string_view>
 
 #include "protocol/request_parser.h"
+#include "server/base/numbers.h"
 #include "server/commands/command.h"
 
 namespace sojourn::server {
 
 // Calls visit(name, use) for each key among a request's words, in order, as its row declares them.
-// The one place that knows: execution and COMMAND GETKEYS go through it.
+// The one place that knows; execution and COMMAND GETKEYS go through it.
 template <class Visit>
 void for_each_key(const Command& command, protocol::Words words, Visit&& visit) {
   const KeySpec& keys = command.keys;
@@ -20,6 +23,16 @@ void for_each_key(const Command& command, protocol::Words words, Visit&& visit) 
     const bool rest = i != keys.first && keys.use_rest != 0;
     visit(words[static_cast<std::size_t>(i)], rest ? keys.use_rest : keys.use);
   }
+}
+
+// The request goes without the option that its keys' full use depends on. Options follow the words
+// that every request of the command has.
+inline bool lacks_key_option(const Command& command, protocol::Words words) {
+  const std::string_view option = command.keys.option;
+  if (option.empty()) return false;
+  const auto fixed = static_cast<std::size_t>(std::abs(command.arity.words));
+  return std::none_of(words.begin() + static_cast<std::ptrdiff_t>(fixed), words.end(),
+                      [&](std::string_view word) { return equal_any_case(word, option); });
 }
 
 }  // namespace sojourn::server

@@ -120,6 +120,22 @@ TEST_F(CommandCommand, ListsWhatAFilterLetsThrough) {
   EXPECT_EQ(run("COMMAND LIST foo"), "(error) ERR syntax error");
 }
 
+TEST_F(CommandCommand, TellsWhatIsDoneToTheKeys) {
+  const auto flags = [this](const char* name) {
+    std::string all;
+    const auto specs = ask({"COMMAND", "INFO", name}).elements.at(0).elements.at(8);
+    for (const auto& spec : specs.elements) {
+      all += (all.empty() ? "" : ", ") + joined(spec.elements.at(1));
+    }
+    return all;
+  };
+  EXPECT_EQ(flags("get"), "RO access");
+  EXPECT_EQ(flags("set"), "RW access update variable_flags");
+  EXPECT_EQ(flags("del"), "RM delete");
+  EXPECT_EQ(flags("renamenx"), "RW access delete, OW insert");
+  EXPECT_EQ(flags("ping"), "");
+}
+
 TEST_F(CommandCommand, FindsTheKeysOfARequest) {
   EXPECT_EQ(run("COMMAND GETKEYS get a"), "1) \"a\"");
   EXPECT_EQ(run("COMMAND GETKEYS MSET a 1 b 2"), "1) \"a\"\n2) \"b\"");

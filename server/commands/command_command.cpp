@@ -78,10 +78,50 @@ void describe(ReplyWriter& reply, const Command& row) {
   for (const Command& sub : row.subcommands) describe(reply, sub);
 }
 
+void document(ReplyWriter& reply, const Argument& argument);
+
+void document(ReplyWriter& reply, const std::vector<Argument>& arguments) {
+  reply.bulk("arguments");
+  reply.array(arguments.size());
+  for (const Argument& argument : arguments) document(reply, argument);
+}
+
+void document(ReplyWriter& reply, const Argument& argument) {
+  std::vector<std::string_view> flags;
+  if (argument.optional) flags.push_back("optional");
+  if (argument.multiple) flags.push_back("multiple");
+  const bool is_key = argument.key_spec >= 0;
+  reply.map(std::size_t{3} + (is_key ? 1 : 0) + (argument.token.empty() ? 0 : 1) +
+            (flags.empty() ? 0 : 1));
+  reply.bulk("name");
+  reply.bulk(argument.name);
+  reply.bulk("type");
+  reply.bulk(type_name(argument.type));
+  if (argument.parts.empty()) {
+    reply.bulk("display_text");
+    reply.bulk(argument.name);
+  }
+  if (is_key) {
+    reply.bulk("key_spec_index");
+    reply.integer(argument.key_spec);
+  }
+  if (!argument.token.empty()) {
+    reply.bulk("token");
+    reply.bulk(argument.token);
+  }
+  if (!flags.empty()) {
+    reply.bulk("flags");
+    simple_set(reply, flags);
+  }
+  if (!argument.parts.empty()) document(reply, argument.parts);
+}
+
 void document(ReplyWriter& reply, const Command& row) {
   const bool has_subs = !row.subcommands.empty();
+  const std::vector<Argument> arguments = arguments_of(row);
   reply.bulk(row.full_name);
-  reply.map(3 + (row.complexity.empty() ? 0 : 1) + (has_subs ? 1 : 0));
+  reply.map(std::size_t{3} + (row.complexity.empty() ? 0 : 1) + (arguments.empty() ? 0 : 1) +
+            (has_subs ? 1 : 0));
   reply.bulk("summary");
   reply.bulk(row.summary);
   reply.bulk("since");
@@ -92,6 +132,7 @@ void document(ReplyWriter& reply, const Command& row) {
     reply.bulk("complexity");
     reply.bulk(row.complexity);
   }
+  if (!arguments.empty()) document(reply, arguments);
   if (has_subs) {
     reply.bulk("subcommands");
     reply.map(row.subcommands.size());

@@ -99,4 +99,29 @@ std::string_view group_name(Group group) {
   return "";
 }
 
+std::string_view type_name(Argument::Type type) {
+  using Type = Argument::Type;
+  switch (type) {
+    case Type::string:
+      return "string";
+    case Type::integer:
+      return "integer";
+    case Type::real:
+      return "double";
+    case Type::key:
+      return "key";
+    case Type::pattern:
+      return "pattern";
+    case Type::unix_time:
+      return "unix-time";
+    case Type::pure_token:
+      return "pure-token";
+    case Type::oneof:
+      return "oneof";
+    case Type::block:
+      return "block";
+  }
+  return "";
+}
+
 }  // namespace sojourn::server

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "server/commands/command.h"
+#include "server/commands/syntax.h"
 
 namespace sojourn::server {
 
@@ -14,5 +15,6 @@ std::vector<std::string_view> acl_categories(const Command& row);  // without th
 std::vector<std::string_view> key_flags(KeyUse use);               // "RO", "access", ...
 std::vector<std::string_view> tips(const Command& row);
 std::string_view group_name(Group group);
+std::string_view type_name(Argument::Type type);  // "pure-token"
 
 }  // namespace sojourn::server

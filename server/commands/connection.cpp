@@ -82,8 +82,9 @@ constexpr Command kClientCommands[] = {
      .run = client_kill,
      .since = "2.4.0",
      .complexity = "O(N) where N is the number of connections",
-     .syntax = "ip:port | [ID client-id] [TYPE normal | master | replica | pubsub] [USER username] "
-               "[ADDR ip:port] [LADDR ip:port] [SKIPME yes | no] [MAXAGE seconds]",
+     .syntax =
+         "ip:port | [ID client-id] [TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [USER username] "
+         "[ADDR ip:port] [LADDR ip:port] [SKIPME <YES | NO>] [MAXAGE seconds]",
      .summary = "Closes the connections that fit all of the filters."},
     {.name = "list",
      .arity = at_least(2),
@@ -92,7 +93,7 @@ constexpr Command kClientCommands[] = {
      .run = client_list,
      .since = "2.4.0",
      .complexity = "O(N) where N is the number of connections",
-     .syntax = "[TYPE normal | master | replica | pubsub] [ID client-id [client-id ...]]",
+     .syntax = "[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]",
      .summary = "Describes all open connections, a line each."},
     {.name = "no-evict",
      .arity = exactly(3),

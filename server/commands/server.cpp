@@ -95,7 +95,7 @@ constexpr Command kCommandCommands[] = {
      .run = command_list,
      .since = "7.0.0",
      .complexity = "O(N) where N is the number of commands",
-     .syntax = "[FILTERBY MODULE module-name | ACLCAT category | PATTERN pattern]",
+     .syntax = "[FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>]",
      .summary = "Returns the names of all commands, or of those a filter lets through."},
 };
 
@@ -178,7 +178,7 @@ constexpr Command kDebugCommands[] = {
      .run = debug_reload,
      .since = "1.0.0",
      .complexity = "O(1)",
-     .syntax = "[option ...]",
+     .syntax = "[option [option ...]]",
      .summary = "Waits until all that was changed is on disk; what is in RAM stays there."},
     {.name = "set-active-expire",
      .arity = exactly(3),
@@ -196,7 +196,7 @@ constexpr Command kDebugCommands[] = {
      .run = debug_sleep,
      .since = "1.0.0",
      .complexity = "O(1)",
-     .syntax = "seconds",
+     .syntax = "decimal-seconds",
      .summary = "Answers later; other connections are served meanwhile."},
 };
 

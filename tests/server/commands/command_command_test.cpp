@@ -155,12 +155,29 @@ TEST_F(CommandCommand, DocumentsCommands) {
   const Command* get = registry.find("get");
   EXPECT_EQ(joined(docs.elements[1]), "summary " + std::string(get->summary) + " since " +
                                           std::string(get->since) + " group string complexity " +
-                                          std::string(get->complexity));
+                                          std::string(get->complexity) + " arguments ");
   EXPECT_EQ(docs.elements[2].text, "client");
   const auto& client = docs.elements[3].elements;
   EXPECT_EQ(client[client.size() - 2].text, "subcommands");
   EXPECT_EQ(client.back().elements.at(0).text, "client|getname");
   EXPECT_EQ(ask({"COMMAND", "DOCS"}).elements.size(), 2 * registry.all().size());
+}
+
+TEST_F(CommandCommand, DocumentsArgumentsSoThatClientsCanShowThem) {
+  const auto set = ask({"COMMAND", "DOCS", "set"}).elements.at(1).elements;
+  ASSERT_EQ(set.at(8).text, "arguments");
+  const auto& arguments = set.at(9).elements;
+  ASSERT_EQ(arguments.size(), 5u);
+  EXPECT_EQ(run_words({"COMMAND", "DOCS", "dbsize"}).find("arguments"), std::string::npos);
+
+  const auto& key = arguments[0].elements;
+  EXPECT_EQ(joined(arguments[0]), "name key type key display_text key key_spec_index ");
+  EXPECT_EQ(key.back().integer, 0);
+  EXPECT_EQ(joined(arguments[1]), "name value type string display_text value");
+  EXPECT_EQ(joined(arguments[2]), "name nx_xx type oneof flags  arguments ");
+  EXPECT_EQ(joined(arguments[2].elements.at(5)), "optional");
+  EXPECT_EQ(joined(arguments[4].elements.back().elements.at(0)),
+            "name seconds type integer display_text seconds token EX");
 }
 
 }  // namespace

@@ -216,7 +216,7 @@ TEST_F(DebugCommands, ObjectShowsHowAKeyIsKept) {
   EXPECT_THAT(run("DEBUG OBJECT h"), HasSubstr(" encoding:listpack "));
   EXPECT_EQ(run("DEBUG OBJECT absent"), "(error) ERR no such key");
   EXPECT_EQ(run("DEBUG JMAP"), "OK");
-  EXPECT_THAT(run("DEBUG HELP"), HasSubstr("SLEEP seconds"));
+  EXPECT_THAT(run("DEBUG HELP"), HasSubstr("SLEEP decimal-seconds"));
 }
 
 }  // namespace

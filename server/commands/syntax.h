@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/commands/command.h"
+
+namespace sojourn::server {
+
+// One argument of a command, as COMMAND DOCS tells programs of it.
+struct Argument {
+  enum class Type : std::uint8_t {
+    string,
+    integer,
+    real,
+    key,
+    pattern,
+    unix_time,
+    pure_token,  // a word that stands for itself
+    oneof,       // of its parts
+    block,       // all of its parts, in order
+  };
+  Type type = Type::string;
+  std::string name;
+  std::string_view token = {};  // the word that comes before it, or that it is; "" for none
+  bool optional = false;
+  bool multiple = false;  // may come again
+  int key_spec = -1;      // of a key: which of its command's key specifications it belongs to
+  std::vector<Argument> parts = {};
+};
+
+// What a row's `syntax` says, in Redis's notation:
+//   word         a value; what kind it is follows from its name and from the row's keys
+//   TOKEN        a word without small letters stands for itself
+//   TOKEN word   where nothing else stands beside them: a value behind its token
+//   a | b        one of them
+//   <...>        a group
+//   [...]        may be left out
+//   a b [a b ...]  may come again
+// A group is named after its parts. A syntax that is none is a bug and ends the process.
+std::vector<Argument> arguments_of(const Command& row);
+
+}  // namespace sojourn::server

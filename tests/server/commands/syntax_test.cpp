@@ -1,0 +1,115 @@
+#include "server/commands/syntax.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "server/commands/command_traits.h"
+#include "server/commands/registry.h"
+
+namespace sojourn::server {
+namespace {
+
+std::string shown(const std::vector<Argument>& arguments);
+
+// "EX seconds:integer", "[NX:pure-token]?", "(a:string b:string)*"
+std::string shown(const Argument& argument) {
+  using Type = Argument::Type;
+  std::string text;
+  if (!argument.token.empty() && argument.type != Type::pure_token) {
+    text.append(argument.token).append(" ");
+  }
+  if (argument.parts.empty()) {
+    text.append(argument.type == Type::pure_token ? argument.token : argument.name);
+    text.append(":").append(type_name(argument.type));
+    if (argument.key_spec >= 0) text.append(std::to_string(argument.key_spec));
+  } else {
+    text.append(type_name(argument.type)).append("(").append(shown(argument.parts)).append(")");
+  }
+  if (argument.optional) text += '?';
+  if (argument.multiple) text += '*';
+  return text;
+}
+
+std::string shown(const std::vector<Argument>& arguments) {
+  std::string text;
+  for (const Argument& argument : arguments) {
+    text.append(text.empty() ? "" : " ").append(shown(argument));
+  }
+  return text;
+}
+
+// Names, types, tokens and flags are those of redis-server's COMMAND DOCS.
+TEST(Syntax, GivesTheArgumentsRedisDocuments) {
+  struct Row {
+    const char* command;
+    const char* arguments;
+  };
+  constexpr Row kAsRedis[] = {
+      {"get", "key:key0"},
+      {"set",
+       "key:key0 value:string oneof(NX:pure-token XX:pure-token)? GET:pure-token? "
+       "oneof(EX seconds:integer PX milliseconds:integer EXAT unix-time-seconds:unix-time PXAT "
+       "unix-time-milliseconds:unix-time KEEPTTL:pure-token)?"},
+      {"hset", "key:key0 block(field:string value:string)*"},
+      {"expire",
+       "key:key0 seconds:integer oneof(NX:pure-token XX:pure-token GT:pure-token "
+       "LT:pure-token)?"},
+      {"scan", "cursor:integer MATCH pattern:pattern? COUNT count:integer? TYPE type:string?"},
+      {"mset", "block(key:key0 value:string)*"},
+      {"mget", "key:key0*"},
+      {"hmget", "key:key0 field:string*"},
+      {"copy", "source:key0 destination:key1 DB destination-db:integer? REPLACE:pure-token?"},
+      {"rename", "key:key0 newkey:key1"},
+      {"move", "key:key0 db:integer"},
+      {"object|encoding", "key:key0"},
+      {"memory|usage", "key:key0 SAMPLES count:integer?"},
+      {"hrandfield", "key:key0 block(count:integer WITHVALUES:pure-token?)?"},
+      {"auth", "username:string? password:string"},
+      {"hello",
+       "block(protover:integer AUTH block(username:string password:string)? SETNAME "
+       "clientname:string?)?"},
+      {"info", "section:string?*"},
+      {"ping", "message:string?"},
+      {"time", ""},
+      {"client|reply", "oneof(ON:pure-token OFF:pure-token SKIP:pure-token)"},
+      {"command|list",
+       "FILTERBY oneof(MODULE module-name:string ACLCAT category:string PATTERN "
+       "pattern:pattern)?"},
+      {"config|set", "block(parameter:string value:string)*"},
+      {"shutdown",
+       "oneof(NOSAVE:pure-token SAVE:pure-token)? NOW:pure-token? FORCE:pure-token? "
+       "ABORT:pure-token?"},
+      // As Redis 7.2 has it.
+      {"client|list",
+       "TYPE oneof(NORMAL:pure-token MASTER:pure-token REPLICA:pure-token PUBSUB:pure-token)? ID "
+       "client-id:integer?*"},
+      {"client|setinfo", "oneof(LIB-NAME libname:string LIB-VER libver:string)"},
+  };
+  const Registry registry;
+  for (const Row& row : kAsRedis) {
+    const Command* command = registry.find_full_name(row.command);
+    ASSERT_NE(command, nullptr) << row.command;
+    EXPECT_EQ(shown(arguments_of(*command)), row.arguments) << row.command;
+  }
+}
+
+TEST(Syntax, NamesAGroupAfterItsParts) {
+  const Registry registry;
+  const auto arguments = arguments_of(*registry.find("mset"));
+  EXPECT_EQ(arguments.at(0).name, "key_value");
+}
+
+TEST(Syntax, IsReadableInEveryRowAndFitsTheArity) {
+  const Registry registry;
+  for (const Command& row : registry.rows()) {
+    const auto arguments = arguments_of(row);
+    if (row.run == nullptr) continue;
+    const int names = row.container != nullptr ? 2 : 1;
+    if (row.arity.words < 0) continue;
+    EXPECT_EQ(arguments.empty(), row.arity.words == names) << row.full_name;
+  }
+}
+
+}  // namespace
+}  // namespace sojourn::server

@@ -23,19 +23,21 @@ SystemClock::SystemClock(Time not_before) {
 
 // The boot clock is read between the two looks at the generation: whoever used the old Slew read
 // the clock before adjust() did, so the new Slew never shows anybody an earlier time.
-Time SystemClock::now() const {
+std::chrono::sys_time<Micros> SystemClock::now_us() const {
   while (true) {
     const std::uint32_t generation = generation_.load(std::memory_order_acquire);
     if (generation % 2 == 0) {
       const Slew slew = load();
       const std::int64_t boot_us = read_us(CLOCK_BOOTTIME);
       if (generation_.load(std::memory_order_acquire) == generation) {
-        return from_unix_ms(slew.at(boot_us) / 1000);
+        return std::chrono::sys_time<Micros>(Micros(slew.at(boot_us)));
       }
     }
     std::this_thread::yield();
   }
 }
+
+Time SystemClock::now() const { return std::chrono::floor<Millis>(now_us()); }
 
 void SystemClock::adjust() {
   const std::int64_t wall_us = read_us(CLOCK_REALTIME);

@@ -8,6 +8,7 @@
 namespace sojourn::server {
 
 using Millis = std::chrono::milliseconds;
+using Micros = std::chrono::microseconds;
 // A moment, in milliseconds since the Unix epoch.
 using Time = std::chrono::sys_time<Millis>;
 // The deadline of what has none; later than every other.
@@ -22,6 +23,8 @@ class Clock {
   virtual ~Clock() = default;
   // The time deadlines are compared with. Never goes back while the process lives.
   virtual Time now() const = 0;
+  // The same more finely, where it is only shown (TIME).
+  virtual std::chrono::sys_time<Micros> now_us() const { return now(); }
 };
 
 // How our time follows from CLOCK_BOOTTIME: one for one from a base on, plus a correction towards
@@ -57,6 +60,7 @@ class SystemClock : public Clock {
  public:
   explicit SystemClock(Time not_before = Time{});
   Time now() const override;
+  std::chrono::sys_time<Micros> now_us() const override;
   // How far the wall clock was behind `not_before` at the start; zero if it was not.
   Millis behind_at_start() const { return behind_at_start_; }
   // Steers towards the wall clock; called about once a second, by one thread.

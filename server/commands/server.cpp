@@ -1,15 +1,16 @@
 #include "server/commands/help.h"
 #include "server/commands/registry.h"
 #include "server/commands/server_handlers.h"
+#include "server/commands/services.h"
 
 namespace sojourn::server {
 namespace {
 
 void time(Call& call) {
-  const std::int64_t ms = unix_ms(call.now);
+  const std::int64_t us = call.services.clock.now_us().time_since_epoch().count();
   call.reply.array(2);
-  call.reply.bulk_integer(ms / 1000);
-  call.reply.bulk_integer(ms % 1000 * 1000);
+  call.reply.bulk_integer(us / 1'000'000);
+  call.reply.bulk_integer(us % 1'000'000);
 }
 
 // There are no replicas yet: a primary at the start of its stream.

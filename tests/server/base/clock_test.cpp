@@ -112,6 +112,18 @@ TEST(SystemClockTest, StartsAtTheWallClock) {
   EXPECT_EQ(clock.behind_at_start(), Millis(0));
 }
 
+TEST(SystemClockTest, ShowsMicroseconds) {
+  const SystemClock clock;
+  const Time before = clock.now();
+  bool finer_than_milliseconds = false;
+  for (int i = 0; i < 1000 && !finer_than_milliseconds; ++i) {
+    finer_than_milliseconds = clock.now_us().time_since_epoch() % Millis(1) != Micros(0);
+  }
+  EXPECT_TRUE(finer_than_milliseconds);
+  EXPECT_LE(before, clock.now_us());
+  EXPECT_LE(clock.now_us(), clock.now() + Millis(1));
+}
+
 TEST(SystemClockTest, StartsAtTheHighestTimeSeenWhenTheWallClockIsBehindIt) {
   const Time seen =
       std::chrono::floor<Millis>(std::chrono::system_clock::now()) + std::chrono::hours(24);

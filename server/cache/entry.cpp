@@ -17,8 +17,8 @@ Entry* Entry::make(std::string_view key, std::size_t value_bytes) {
   auto* const entry = new (memory) Entry();
   entry->deadline_ = kNoDeadline;
   entry->type_ = static_cast<std::uint64_t>(ValueType::string);
-  entry->appended_ = entry->wide_ = entry->large_ = 0;
-  entry->dirty_ = entry->touch_row_ = entry->spare_ = 0;
+  entry->form_ = entry->wide_ = entry->large_ = 0;
+  entry->dirty_ = entry->touch_row_ = 0;
   entry->lag_ms_ = 0;
   entry->version_ = 0;
   entry->key_bytes_ = static_cast<std::uint32_t>(key.size());
@@ -53,7 +53,7 @@ void Entry::set_large_hash(LargeHash* hash) {
 
 void Entry::take_properties(const Entry& other) {
   deadline_ = other.deadline_;
-  appended_ = other.appended_;
+  form_ = other.form_;
   wide_ = other.wide_;
   dirty_ = other.dirty_;
   lag_ms_ = other.lag_ms_;

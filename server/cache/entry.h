@@ -21,6 +21,13 @@ enum class ValueType : std::uint8_t {
   damaged,  // the record on disk cannot be read: never served, never taken for absent
 };
 
+// How Redis would hold a string, which OBJECT ENCODING tells.
+enum class StringForm : std::uint8_t {
+  plain,  // by what it is: an integer, or bytes
+  bytes,  // as bytes even if they spell an integer (INCRBYFLOAT)
+  built,  // as bytes with room to grow (APPEND, SETRANGE)
+};
+
 // A key in RAM: the head of one allocation; the key's bytes and the value's follow it. Made and
 // freed by make() and free() only; changed only under its shard's lock.
 //
@@ -46,7 +53,7 @@ class Entry {
   // Since it was last used; OBJECT IDLETIME. Kept in seconds.
   std::chrono::seconds idle(Time now) const;
   Time created() const { return Time(std::chrono::seconds(created_s_)); }
-  bool appended() const { return appended_; }  // see Transaction::put_string
+  StringForm form() const { return static_cast<StringForm>(form_); }
 
   // --- for the cache itself ---
   std::string_view value() const { return {data() + key_bytes_, value_bytes_}; }
@@ -61,7 +68,7 @@ class Entry {
   void set_version(std::uint64_t version) { version_ = version; }
   void set_created(Time time) { created_s_ = seconds(time); }
   void set_used(Time time) { used_s_ = seconds(time); }
-  void set_appended(bool on) { appended_ = on; }
+  void set_form(StringForm form) { form_ = static_cast<std::uint64_t>(form); }
 
   // A large hash. Null for a small one.
   LargeHash* large_hash() const;
@@ -97,12 +104,11 @@ class Entry {
 
   std::int64_t deadline_ : 56;
   std::uint64_t type_ : 2;
-  std::uint64_t appended_ : 1;
+  std::uint64_t form_ : 2;
   std::uint64_t wide_ : 1;
   std::uint64_t large_ : 1;
   std::uint64_t dirty_ : 1;
   std::uint64_t touch_row_ : 1;
-  std::uint64_t spare_ : 1;
   std::uint64_t version_ : 54;  // a million changes a second for 500 years
   std::uint64_t lag_ms_ : 10;
   std::uint32_t key_bytes_;

@@ -111,7 +111,8 @@ void Transaction::mark_dirty(const Key& key, Entry& entry) {
   changes_.push_back({.kind = Change::Kind::record, .key = key});
 }
 
-void Transaction::put_string(const Key& key, std::string_view value, Time deadline, bool appended) {
+void Transaction::put_string(const Key& key, std::string_view value, Time deadline,
+                             StringForm form) {
   deadline = deadline == kNever ? kNever : std::min(deadline, kLatestDeadline);
   Shard& shard = shard_of(key);
   const Shard::Found found = look_up(key);
@@ -128,7 +129,7 @@ void Transaction::put_string(const Key& key, std::string_view value, Time deadli
     std::memmove(entry->value_data(), value.data(), value.size());
     entry->set_deadline(deadline);
     Shard::count(*found.part, *entry, +1);
-    entry->set_appended(appended);
+    entry->set_form(form);
     entry->set_used(now_);
     if (deadline != kNever) keyspace_.impl_->file(Keyspace::Impl::shard_index(key.hash), found);
   } else {
@@ -139,7 +140,7 @@ void Transaction::put_string(const Key& key, std::string_view value, Time deadli
     } else {
       made->set_created(now_);
     }
-    made->set_appended(appended);
+    made->set_form(form);
     made->set_wide(false);
     made->set_deadline(deadline);
     made->set_used(now_);

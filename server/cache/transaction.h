@@ -43,9 +43,9 @@ class Transaction {
   void mark_used(const Key& key);
 
   // The key holds `value` and nothing else from now on, whatever it held, until `deadline`. A
-  // deadline that has passed removes the key (as SET ... PXAT in the past does). `appended`: the
-  // string was built up in place (OBJECT ENCODING says raw).
-  void put_string(const Key& key, std::string_view value, Time deadline, bool appended = false);
+  // deadline that has passed removes the key (as SET ... PXAT in the past does).
+  void put_string(const Key& key, std::string_view value, Time deadline,
+                  StringForm form = StringForm::plain);
   // False when there was nothing.
   bool erase(const Key& key);
   // The key must be there. kNever removes the deadline; one that has passed removes the key.

@@ -16,8 +16,9 @@ std::string_view encoding(const Entry& entry) {
     return HashView(entry).compact() ? "listpack" : "hashtable";
   }
   const std::string_view text = entry.string();
-  if (entry.appended()) return "raw";
-  if (text.size() <= kIntegerBytesMax && parse_integer(text)) return "int";
+  if (entry.form() == StringForm::built) return "raw";
+  const bool may_be_integer = entry.form() == StringForm::plain && text.size() <= kIntegerBytesMax;
+  if (may_be_integer && parse_integer(text)) return "int";
   return text.size() <= kEmbeddedBytesMax ? "embstr" : "raw";
 }
 

@@ -215,7 +215,7 @@ void append(Call& call) {
   joined.reserve(old.size() + more.size());
   joined.append(old).append(more);
   const std::size_t size = joined.size();
-  call.tx().put_string(key, call.keep(std::move(joined)), entry->deadline(), true);
+  call.tx().put_string(key, call.keep(std::move(joined)), entry->deadline(), StringForm::built);
   call.reply.unsigned_integer(size);
 }
 
@@ -236,7 +236,7 @@ void setrange(Call& call) {
   changed.resize(std::max<std::size_t>(old.size(), begin + part.size()));
   changed.replace(begin, part.size(), part);
   const std::size_t size = changed.size();
-  call.tx().put_string(key, call.keep(std::move(changed)), deadline_of(entry), true);
+  call.tx().put_string(key, call.keep(std::move(changed)), deadline_of(entry), StringForm::built);
   call.reply.unsigned_integer(size);
 }
 
@@ -285,7 +285,7 @@ void incrbyfloat(Call& call) {
   const long double value = *old + *by;
   if (!std::isfinite(value)) return call.refuse(kWouldBeNanOrInf);
   const std::string_view digits = call.keep(format_real(value));
-  call.tx().put_string(key, digits, deadline_of(entry));
+  call.tx().put_string(key, digits, deadline_of(entry), StringForm::bytes);
   call.reply.bulk(digits);
 }
 

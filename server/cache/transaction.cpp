@@ -41,25 +41,18 @@ Shard::Found Transaction::look_up(const Key& key) {
   return {};
 }
 
-const Entry* Transaction::find(const Key& key) {
+const Entry* Transaction::find(const Key& key, Trace trace) {
   Shard& shard = shard_of(key);
   const Shard::Found found = look_up(key);
-  if (!found) {
-    ++shard.misses;
-    return nullptr;
-  }
-  ++shard.hits;
-  found.entry()->set_used(now_);
+  if (trace.counted) ++(found ? shard.hits : shard.misses);
+  if (!found) return nullptr;
+  if (trace.used) found.entry()->set_used(now_);
   return found.entry();
 }
 
 const Entry* Transaction::peek(const Key& key) {
   const Shard::Found found = look_up(key);
   return found ? found.entry() : nullptr;
-}
-
-void Transaction::mark_used(const Key& key) {
-  if (const Shard::Found found = look_up(key)) found.entry()->set_used(now_);
 }
 
 // --- changes of one key ---

@@ -35,12 +35,15 @@ class Transaction {
 
   Time now() const { return now_; }
 
-  // What the key holds, or nullptr. find() is a use: it counts in keyspace_hits or _misses and
-  // renews the access time; peek() leaves no trace (TTL, TYPE, EXISTS of CLIENT NO-TOUCH, OBJECT).
-  const Entry* find(const Key& key);
+  // What the key holds, or nullptr. find() counts in keyspace_hits or _misses and renews the access
+  // time, or one of the two; peek() leaves no trace.
+  struct Trace {
+    bool counted = true;
+    bool used = true;
+  };
+  const Entry* find(const Key& key, Trace trace);
+  const Entry* find(const Key& key) { return find(key, Trace{}); }
   const Entry* peek(const Key& key);
-  // Renews the access time only (TOUCH).
-  void mark_used(const Key& key);
 
   // The key holds `value` and nothing else from now on, whatever it held, until `deadline`. A
   // deadline that has passed removes the key (as SET ... PXAT in the past does).

@@ -58,9 +58,18 @@ class Call {
   Transaction& tx() { return *transaction_; }
   std::span<const Key> keys() const { return keys_; }
 
-  // What a key holds, to be read: a use, unless the connection asked that its reads be none.
+  // What a key holds, with the trace that Redis leaves when it looks for the same reason. To be
+  // read: a hit or a miss, and a use unless the connection asked for none (CLIENT NO-TOUCH);
   const Entry* look(const Key& key) {
-    return connection.no_touch ? transaction_->peek(key) : transaction_->find(key);
+    return transaction_->find(key, {.counted = true, .used = !connection.no_touch});
+  }
+  // to tell of it, not of its data (TTL, EXISTS): a hit or a miss, but no use;
+  const Entry* glance(const Key& key) {
+    return transaction_->find(key, {.counted = true, .used = false});
+  }
+  // to be changed: no hit or miss, but a use.
+  const Entry* look_to_change(const Key& key) {
+    return transaction_->find(key, {.counted = false, .used = !connection.no_touch});
   }
   // True, and refused, when there is something of another type.
   bool refuse_unless(const Entry* entry, ValueType type) {

@@ -57,9 +57,8 @@ void expire_in(Call& call, Millis unit, bool absolute) {
   const Time deadline = args.deadline(number, unit, absolute, false);
   if (args.failed()) return call.refuse(args.error());
 
-  const Entry* entry = call.tx().peek(key);
+  const Entry* entry = call.look_to_change(key);
   const bool moves = entry != nullptr && only.allows(entry->deadline(), deadline);
-  if (entry != nullptr) call.tx().mark_used(key);
   if (moves) call.tx().set_deadline(key, deadline);
   call.reply.integer(moves ? 1 : 0);
 }
@@ -69,7 +68,7 @@ constexpr std::int64_t kNoKey = -2;
 constexpr std::int64_t kNoDeadline = -1;
 
 void tell_deadline(Call& call, Millis unit, Time since) {
-  const Entry* entry = call.tx().peek(call.keys()[0]);
+  const Entry* entry = call.glance(call.keys()[0]);
   if (entry == nullptr) return call.reply.integer(kNoKey);
   if (!entry->has_deadline()) return call.reply.integer(kNoDeadline);
   const Millis left = entry->deadline() - since;
@@ -91,7 +90,7 @@ void pexpiretime(Call& call) { tell_deadline(call, 1ms, Time{}); }
 
 void persist(Call& call) {
   const Key& key = call.keys()[0];
-  const Entry* entry = call.tx().peek(key);
+  const Entry* entry = call.look_to_change(key);
   const bool had = entry != nullptr && entry->has_deadline();
   if (had) call.tx().set_deadline(key, kNever);
   call.reply.integer(had ? 1 : 0);

@@ -28,7 +28,7 @@ Found to_read(Call& call) {
 }
 
 Found to_change(Call& call) {
-  const Entry* entry = call.tx().peek(call.keys()[0]);
+  const Entry* entry = call.look_to_change(call.keys()[0]);
   return {.entry = entry, .refused = call.refuse_unless(entry, ValueType::hash)};
 }
 

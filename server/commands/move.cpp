@@ -25,12 +25,12 @@ bool rename_if(Call& call, bool only_to_nothing) {
   const Key& from = call.keys()[0];
   const Key& to = call.keys()[1];
   if (from.name == to.name) return !only_to_nothing;
-  if (only_to_nothing && call.tx().peek(to) != nullptr) return false;
+  if (only_to_nothing && call.look_to_change(to) != nullptr) return false;
   call.tx().rename(from, to);
   return true;
 }
 
-bool there(Call& call, const Key& key) { return call.tx().peek(key) != nullptr; }
+bool there(Call& call, const Key& key) { return call.look_to_change(key) != nullptr; }
 
 }  // namespace
 
@@ -61,7 +61,7 @@ void copy(Call& call) {
   }
   if (!args.done()) return call.refuse(args.error());
   if (from.name == to.name && from.database == to.database) return call.refuse(kSameObject);
-  const bool copies = there(call, from) && (replace || !there(call, to));
+  const bool copies = call.look(from) != nullptr && (replace || !there(call, to));
   if (copies) call.tx().copy(from, to);
   call.reply.integer(copies ? 1 : 0);
 }

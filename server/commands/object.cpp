@@ -24,7 +24,7 @@ std::string_view encoding(const Entry& entry) {
 
 // The entry asked about; replies and returns null when there is none.
 const Entry* asked(Call& call) {
-  const Entry* entry = call.tx().peek(call.keys()[0]);
+  const Entry* entry = call.glance(call.keys()[0]);
   if (entry == nullptr) call.reply.null();
   return entry;
 }

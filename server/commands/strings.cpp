@@ -103,7 +103,7 @@ void set_with_options(Call& call) {
   }
   if (!args.done()) return call.refuse(args.error());
 
-  const Entry* old = options.get ? call.look(key) : call.tx().peek(key);
+  const Entry* old = options.get ? call.look(key) : call.look_to_change(key);
   if (options.get) {
     if (call.refuse_unless(old, ValueType::string)) return;
     reply_string(call, old);
@@ -125,7 +125,7 @@ void set(Call& call) {
 
 void setnx(Call& call) {
   const Key& key = call.keys()[0];
-  const bool absent = call.tx().peek(key) == nullptr;
+  const bool absent = call.look_to_change(key) == nullptr;
   if (absent) call.tx().put_string(key, call.words()[2], kNever);
   call.reply.integer(absent ? 1 : 0);
 }
@@ -156,8 +156,9 @@ void mset(Call& call) {
 
 void msetnx(Call& call) {
   if (call.words().size() % 2 == 0) return call.refuse_arity();
-  const bool all_new = std::none_of(call.keys().begin(), call.keys().end(),
-                                    [&](const Key& key) { return call.tx().peek(key) != nullptr; });
+  const bool all_new = std::none_of(call.keys().begin(), call.keys().end(), [&](const Key& key) {
+    return call.look_to_change(key) != nullptr;
+  });
   if (all_new) put_pairs(call);
   call.reply.integer(all_new ? 1 : 0);
 }
@@ -203,7 +204,7 @@ void getex(Call& call) {
 void append(Call& call) {
   const Key& key = call.keys()[0];
   const std::string_view more = call.words()[2];
-  const Entry* entry = call.tx().peek(key);
+  const Entry* entry = call.look_to_change(key);
   if (call.refuse_unless(entry, ValueType::string)) return;
   if (entry == nullptr) {
     call.tx().put_string(key, more, kNever);
@@ -226,7 +227,7 @@ void setrange(Call& call) {
   const std::string_view part = args.word();
   if (!args.failed() && offset < 0) args.fail("ERR offset is out of range");
   if (!args.done()) return call.refuse(args.error());
-  const Entry* entry = call.tx().peek(key);
+  const Entry* entry = call.look_to_change(key);
   if (call.refuse_unless(entry, ValueType::string)) return;
   const std::string_view old = entry != nullptr ? entry->string() : std::string_view{};
   if (part.empty()) return call.reply.unsigned_integer(old.size());
@@ -244,7 +245,7 @@ void setrange(Call& call) {
 
 void add(Call& call, std::int64_t by) {
   const Key& key = call.keys()[0];
-  const Entry* entry = call.tx().peek(key);
+  const Entry* entry = call.look_to_change(key);
   if (call.refuse_unless(entry, ValueType::string)) return;
   std::int64_t value = 0;
   if (entry != nullptr) {
@@ -277,7 +278,7 @@ void decrby(Call& call) {
 
 void incrbyfloat(Call& call) {
   const Key& key = call.keys()[0];
-  const Entry* entry = call.tx().peek(key);
+  const Entry* entry = call.look_to_change(key);
   if (call.refuse_unless(entry, ValueType::string)) return;
   const auto old = entry != nullptr ? parse_real(entry->string()) : std::optional(0.0L);
   const auto by = parse_real(call.words()[2]);

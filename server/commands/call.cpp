@@ -6,7 +6,7 @@
 
 namespace sojourn::server {
 
-Args Call::args() { return Args(*this, command.container != nullptr ? 2 : 1); }
+Args Call::args() { return Args(*this, static_cast<std::size_t>(command.name_words())); }
 
 void Call::refuse_type() { refuse(kWrongType); }
 

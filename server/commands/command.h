@@ -113,6 +113,9 @@ struct Command {
   std::string_view full_name = {};     // "get", "client|kill"
   const Command* container = nullptr;  // of a subcommand
   std::uint16_t index = 0;             // its place in WorkerMetrics::per_command
+
+  // How many words of a request name it.
+  constexpr int name_words() const { return container != nullptr ? 2 : 1; }
 };
 
 // Checked when compiled: a row that does not fit makes the static_assert beside its table fail.

@@ -11,7 +11,7 @@ namespace {
 
 void ping(Call& call) {
   const auto words = call.words();
-  if (words.size() > 2) return call.refuse("ERR wrong number of arguments for 'ping' command");
+  if (words.size() > 2) return call.refuse_arity();
   if (words.size() == 2) return call.reply.bulk(words[1]);
   call.reply.simple("PONG");
 }

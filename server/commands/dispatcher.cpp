@@ -229,7 +229,7 @@ void Dispatcher::log_slow(const Request& request, std::int64_t took_us) {
   const Command& command = *request.command;
   if ((command.flags & kSkipSlowlog) != 0) return;
   const bool secret = (command.flags & (kWrite | kReadOnly | kSecretWords)) != 0;
-  const std::size_t names = command.container != nullptr ? 2 : 1;
+  const auto names = static_cast<std::size_t>(command.name_words());
   services_.slowlog.add(
       {.id = 0,
        .at = request.now,

@@ -98,7 +98,7 @@ bool same_names(const Arguments& a, Arguments::const_iterator b) {
 class SyntaxParser {
  public:
   explicit SyntaxParser(const Command& row)
-      : row_(row), rest_(row.syntax), position_(row.container != nullptr ? 2 : 1) {}
+      : row_(row), rest_(row.syntax), position_(row.name_words()) {}
 
   Arguments parse() {
     Arguments arguments = choice();

@@ -105,9 +105,8 @@ TEST(Syntax, IsReadableInEveryRowAndFitsTheArity) {
   for (const Command& row : registry.rows()) {
     const auto arguments = arguments_of(row);
     if (row.run == nullptr) continue;
-    const int names = row.container != nullptr ? 2 : 1;
     if (row.arity.words < 0) continue;
-    EXPECT_EQ(arguments.empty(), row.arity.words == names) << row.full_name;
+    EXPECT_EQ(arguments.empty(), row.arity.words == row.name_words()) << row.full_name;
   }
 }
 

@@ -61,6 +61,10 @@ void greet(Log& log, const Invocation& invocation, const Config& config) {
     log.notice("Configuration loaded from {}", invocation.config_file);
   }
   for (const std::string& note : config.notes()) log.notice("{}", note);
+  for (const auto& [name, to] : config.current()->rename_command) {
+    if (!Registry::only_in_redis(name)) continue;
+    log.notice("No effect: rename-command {} (there is no such command here)", name);
+  }
 }
 
 void raise_limits(Log& log, const Settings& settings) {
@@ -74,13 +78,13 @@ void raise_limits(Log& log, const Settings& settings) {
   }
 }
 
+// Renaming what only Redis has is no mistake: an operator's file may well take it away.
 Result<void> rename_commands(Registry& registry, const Settings& settings) {
   for (const auto& [from, to] : settings.rename_command) {
-    if (!registry.rename(from, to)) {
-      return Error{
-          Errc::invalid_argument,
-          fmt::format("rename-command {} \"{}\": no such command, or the new name is taken", from,
-                      to)};
+    if (Registry::only_in_redis(from)) continue;
+    if (auto renamed = registry.rename(from, to); !renamed) {
+      return Error{renamed.error().code,
+                   fmt::format("rename-command {} \"{}\": {}", from, to, renamed.error().detail)};
     }
   }
   return {};
@@ -139,7 +143,7 @@ ServerInfo describe(const Invocation& invocation, const Settings& settings, cons
   return info;
 }
 
-int serve(const Invocation& invocation, Config& config, Log& log) {
+int serve(const Invocation& invocation, Config& config, const Registry& registry, Log& log) {
   const std::shared_ptr<const Settings> settings = config.current();
   PidFile pid_file;
   if (!settings->pidfile.empty()) {
@@ -179,10 +183,6 @@ int serve(const Invocation& invocation, Config& config, Log& log) {
   auto keyspace = Keyspace::open({.databases = settings->databases, .active_expiry = true}, clock,
                                  **journal, store->get(), log);
   if (!keyspace) return fail(log, keyspace.error().detail);
-  Registry registry;
-  if (auto renamed = rename_commands(registry, *settings); !renamed) {
-    return fail(log, renamed.error().detail);
-  }
   Metrics metrics;
   SlowLog slowlog;
   Services services{.keyspace = **keyspace,
@@ -231,6 +231,12 @@ int run(std::span<const char* const> arguments) {
     return 1;
   }
   const auto& [invocation, config] = *parsed;
+  const std::shared_ptr<const Settings> settings = config->current();
+  Registry registry;
+  if (auto renamed = rename_commands(registry, *settings); !renamed) {
+    std::fprintf(stderr, "sojournd: %s\n", renamed.error().detail.c_str());
+    return 1;
+  }
   switch (invocation.action) {
     case Invocation::Action::help:
       std::fputs(Config::help().c_str(), stdout);
@@ -247,7 +253,6 @@ int run(std::span<const char* const> arguments) {
   }
 
   ::umask(077);
-  const std::shared_ptr<const Settings> settings = config->current();
   if (settings->daemonize) {
     if (auto daemon = daemonize(); !daemon) {
       std::fprintf(stderr, "sojournd: %s\n", daemon.error().detail.c_str());
@@ -263,7 +268,7 @@ int run(std::span<const char* const> arguments) {
     std::fprintf(stderr, "sojournd: %s\n", log.error().detail.c_str());
     return 1;
   }
-  return serve(invocation, *config, **log);
+  return serve(invocation, *config, registry, **log);
 }
 
 }  // namespace

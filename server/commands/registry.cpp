@@ -11,6 +11,8 @@
 namespace sojourn::server {
 namespace {
 
+using namespace std::string_view_literals;
+
 // Eight bytes at once; only 'A' to 'Z' change.
 constexpr std::uint64_t lower_case_8(std::uint64_t bytes) {
   constexpr std::uint64_t kOnes = 0x0101010101010101;
@@ -41,6 +43,164 @@ std::uint64_t load_padded(const char* bytes, std::size_t size) {
   return load<std::uint8_t>(bytes);
 }
 static_assert(std::endian::native == std::endian::little);
+
+constexpr auto kOnlyInRedis = std::to_array<std::string_view>({
+    "acl"sv,
+    "asking"sv,
+    "bgrewriteaof"sv,
+    "bitcount"sv,
+    "bitfield"sv,
+    "bitfield_ro"sv,
+    "bitop"sv,
+    "bitpos"sv,
+    "blmove"sv,
+    "blmpop"sv,
+    "blpop"sv,
+    "brpop"sv,
+    "brpoplpush"sv,
+    "bzmpop"sv,
+    "bzpopmax"sv,
+    "bzpopmin"sv,
+    "cluster"sv,
+    "discard"sv,
+    "dump"sv,
+    "eval"sv,
+    "eval_ro"sv,
+    "evalsha"sv,
+    "evalsha_ro"sv,
+    "exec"sv,
+    "failover"sv,
+    "fcall"sv,
+    "fcall_ro"sv,
+    "geoadd"sv,
+    "geodist"sv,
+    "geohash"sv,
+    "geopos"sv,
+    "georadius"sv,
+    "georadius_ro"sv,
+    "georadiusbymember"sv,
+    "georadiusbymember_ro"sv,
+    "geosearch"sv,
+    "geosearchstore"sv,
+    "getbit"sv,
+    "latency"sv,
+    "lcs"sv,
+    "lindex"sv,
+    "linsert"sv,
+    "llen"sv,
+    "lmove"sv,
+    "lmpop"sv,
+    "lpop"sv,
+    "lpos"sv,
+    "lpush"sv,
+    "lpushx"sv,
+    "lrange"sv,
+    "lrem"sv,
+    "lset"sv,
+    "ltrim"sv,
+    "migrate"sv,
+    "module"sv,
+    "monitor"sv,
+    "multi"sv,
+    "pfadd"sv,
+    "pfcount"sv,
+    "pfdebug"sv,
+    "pfmerge"sv,
+    "pfselftest"sv,
+    "psubscribe"sv,
+    "psync"sv,
+    "publish"sv,
+    "pubsub"sv,
+    "punsubscribe"sv,
+    "readonly"sv,
+    "readwrite"sv,
+    "replconf"sv,
+    "replicaof"sv,
+    "restore"sv,
+    "restore-asking"sv,
+    "rpop"sv,
+    "rpoplpush"sv,
+    "rpush"sv,
+    "rpushx"sv,
+    "sadd"sv,
+    "scard"sv,
+    "sdiff"sv,
+    "sdiffstore"sv,
+    "setbit"sv,
+    "sinter"sv,
+    "sintercard"sv,
+    "sinterstore"sv,
+    "sismember"sv,
+    "slaveof"sv,
+    "smembers"sv,
+    "smismember"sv,
+    "smove"sv,
+    "sort"sv,
+    "sort_ro"sv,
+    "spop"sv,
+    "spublish"sv,
+    "srandmember"sv,
+    "srem"sv,
+    "sscan"sv,
+    "ssubscribe"sv,
+    "subscribe"sv,
+    "sunion"sv,
+    "sunionstore"sv,
+    "sunsubscribe"sv,
+    "sync"sv,
+    "unsubscribe"sv,
+    "unwatch"sv,
+    "wait"sv,
+    "waitaof"sv,
+    "watch"sv,
+    "xack"sv,
+    "xadd"sv,
+    "xautoclaim"sv,
+    "xclaim"sv,
+    "xdel"sv,
+    "xgroup"sv,
+    "xinfo"sv,
+    "xlen"sv,
+    "xpending"sv,
+    "xrange"sv,
+    "xread"sv,
+    "xreadgroup"sv,
+    "xrevrange"sv,
+    "xsetid"sv,
+    "xtrim"sv,
+    "zadd"sv,
+    "zcard"sv,
+    "zcount"sv,
+    "zdiff"sv,
+    "zdiffstore"sv,
+    "zincrby"sv,
+    "zinter"sv,
+    "zintercard"sv,
+    "zinterstore"sv,
+    "zlexcount"sv,
+    "zmpop"sv,
+    "zmscore"sv,
+    "zpopmax"sv,
+    "zpopmin"sv,
+    "zrandmember"sv,
+    "zrange"sv,
+    "zrangebylex"sv,
+    "zrangebyscore"sv,
+    "zrangestore"sv,
+    "zrank"sv,
+    "zrem"sv,
+    "zremrangebylex"sv,
+    "zremrangebyrank"sv,
+    "zremrangebyscore"sv,
+    "zrevrange"sv,
+    "zrevrangebylex"sv,
+    "zrevrangebyscore"sv,
+    "zrevrank"sv,
+    "zscan"sv,
+    "zscore"sv,
+    "zunion"sv,
+    "zunionstore"sv,
+});
 
 std::size_t count_rows(std::span<const std::span<const Command>> families) {
   std::size_t count = 0;
@@ -139,9 +299,19 @@ const Command* Registry::find_full_name(std::string_view full_name) const {
   return find_sub(*command, full_name.substr(bar + 1));
 }
 
-bool Registry::rename(std::string_view from, std::string_view to) {
+bool Registry::only_in_redis(std::string_view name) {
+  return std::any_of(kOnlyInRedis.begin(), kOnlyInRedis.end(),
+                     [&](std::string_view known) { return equal_any_case(known, name); });
+}
+
+Result<void> Registry::rename(std::string_view from, std::string_view to) {
   const Command* command = find(from);
-  if (command == nullptr || (!to.empty() && find(to) != nullptr)) return false;
+  if (command == nullptr) {
+    return Error{Errc::invalid_argument, "No such command in rename-command"};
+  }
+  if (!to.empty() && find(to) != nullptr) {
+    return Error{Errc::invalid_argument, "Target command name already exists"};
+  }
   const auto place = std::find(all_.begin(), all_.end(), command) - all_.begin();
   if (to.empty()) {
     all_.erase(all_.begin() + place);
@@ -150,7 +320,7 @@ bool Registry::rename(std::string_view from, std::string_view to) {
     names_[static_cast<std::size_t>(place)] = to;
   }
   rebuild();
-  return true;
+  return {};
 }
 
 void Registry::insert(std::string_view name, const Command* command) {

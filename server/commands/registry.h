@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/base/result.h"
 #include "server/commands/command.h"
 
 namespace sojourn::server {
@@ -37,9 +38,11 @@ class Registry {
   std::span<const Command> rows() const { return rows_; }
   static std::size_t index_of(const Command& command) { return command.index; }
 
-  // rename-command: `to` empty removes it. False when there is no such command or `to` is taken.
-  // The row keeps its own name, as in Redis.
-  bool rename(std::string_view from, std::string_view to);
+  // rename-command: `to` empty removes it. Fails, in Redis's words, when there is no such command
+  // or `to` is taken. The row keeps its own name, as in Redis.
+  Result<void> rename(std::string_view from, std::string_view to);
+  // A command of Redis 7.2 that Sojourn does not have: an operator's file may rename it.
+  static bool only_in_redis(std::string_view name);
 
  private:
   // A name in lower case, padded with zeros; longer ones are in long_names_.

@@ -268,6 +268,17 @@ class Starting(program.SystemTest):
         self.assertRegex(said, "always.*everysec|everysec.*always")
         self.assertIn("no-such-thing", self.run_in_vain("--no-such-thing", "1"))
 
+    def test_refuses_to_rename_what_is_no_command_but_not_what_only_redis_has(self):
+        for line, why in (
+            ('rename-command flusall ""', "No such command in rename-command"),
+            ("rename-command GET set", "Target command name already exists"),
+        ):
+            said = self.run_in_vain(self.write("bad.conf", line + "\n"), "--check-config")
+            self.assertIn(why, said)
+        file = self.write("good.conf", 'rename-command EVAL ""\nrename-command KEYS ""\n')
+        good = self.run_sojournd(file, "--check-config")
+        self.assertEqual(good.returncode, 0, good.stderr)
+
     def test_checks_a_configuration_without_serving(self):
         good = self.run_sojournd(self.write("good.conf", "port 0\n"), "--check-config")
         self.assertEqual(good.returncode, 0, good.stderr)

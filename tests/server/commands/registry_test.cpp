@@ -90,9 +90,18 @@ TEST(Registry, RemovesCommandsAndRefusesWhatCannotBeRenamed) {
   EXPECT_TRUE(registry.rename("keys", ""));
   EXPECT_EQ(registry.find("keys"), nullptr);
   EXPECT_EQ(registry.all().size(), before - 1);
-  EXPECT_FALSE(registry.rename("keys", "x"));
-  EXPECT_FALSE(registry.rename("get", "set"));
+  EXPECT_EQ(registry.rename("keys", "x").error().detail, "No such command in rename-command");
+  EXPECT_EQ(registry.rename("get", "set").error().detail, "Target command name already exists");
   EXPECT_NE(registry.find("get"), nullptr);
+}
+
+TEST(Registry, KnowsWhatOnlyRedisHas) {
+  EXPECT_TRUE(Registry::only_in_redis("EVAL"));
+  EXPECT_FALSE(Registry::only_in_redis("evil"));
+  const Registry registry;
+  for (const Command* command : registry.all()) {
+    EXPECT_FALSE(Registry::only_in_redis(command->name)) << command->name;
+  }
 }
 
 TEST(Registry, EveryRowTellsWhatItIs) {

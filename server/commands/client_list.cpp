@@ -26,20 +26,33 @@ std::string flags_of(const ConnectionState& state) {
   return flags.empty() ? "N" : flags;
 }
 
-// One line, the fields in Redis's order: programs read them.
-void append_line(std::string& out, const ConnectionState& state, Time now) {
+// Of this connection the request that asks; nobody else has one in hand.
+std::size_t argument_bytes(const Call& call, const ConnectionState& state) {
+  if (state.id != call.connection.id) return 0;
+  std::size_t bytes = 0;
+  for (const std::string_view word : call.words()) bytes += word.size();
+  return bytes;
+}
+
+// One line, the fields in Redis's order: programs read them. There is one buffer for replies (rbs,
+// rbp, obl), and no list for what it cannot hold (oll): it grows, and what it then takes is omem.
+void append_line(std::string& out, const ConnectionState& state, const Call& call) {
+  const std::size_t arguments = argument_bytes(call, state);
+  const std::size_t input_memory = std::max(state.input_bytes, state.input_capacity);
+  const std::size_t output_memory = std::max(state.output_bytes, state.output_capacity);
   auto end = std::back_inserter(out);
   fmt::format_to(end, "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={}",
                  state.id, state.peer_address, state.local_address, state.descriptor, state.name,
-                 seconds_between(state.connected_at, now),
-                 seconds_between(state.last_request_at, now), flags_of(state), state.database);
-  fmt::format_to(end, " sub=0 psub=0 ssub=0 multi=-1 qbuf={} qbuf-free=0 argv-mem={} multi-mem=0",
-                 state.input_bytes, state.argument_bytes);
-  fmt::format_to(
-      end, " rbs=0 rbp=0 obl=0 oll=0 omem={} tot-mem={} events={} cmd={}", state.output_bytes,
-      state.input_bytes + state.argument_bytes + state.output_bytes + sizeof(ConnectionState),
-      state.output_bytes > 0 ? "rw" : "r",
-      state.last_command != nullptr ? state.last_command->full_name : "NULL");
+                 seconds_between(state.connected_at, call.now),
+                 seconds_between(state.last_request_at, call.now), flags_of(state), state.database);
+  fmt::format_to(end, " sub=0 psub=0 ssub=0 multi=-1 qbuf={} qbuf-free={} argv-mem={} multi-mem=0",
+                 state.input_bytes, input_memory - state.input_bytes, arguments);
+  fmt::format_to(end, " rbs={} rbp={} obl={} oll=0 omem={} tot-mem={} events={} cmd={}",
+                 output_memory, std::max(output_memory, state.output_capacity_max),
+                 state.output_bytes, state.output_bytes > 0 ? output_memory : 0,
+                 sizeof(ConnectionState) + input_memory + output_memory + arguments,
+                 state.output_bytes > 0 ? "rw" : "r",
+                 state.last_command != nullptr ? state.last_command->full_name : "NULL");
   fmt::format_to(end, " user={} redir=-1 resp={} lib-name={} lib-ver={}", state.user,
                  static_cast<int>(state.version), state.library_name, state.library_version);
 }
@@ -135,7 +148,7 @@ std::size_t close_fitting(Call& call, const Filter& filter) {
 
 void client_info(Call& call) {
   std::string text;
-  append_line(text, call.connection, call.now);
+  append_line(text, call.connection, call);
   text += '\n';
   call.reply.verbatim("txt", text);
 }
@@ -159,7 +172,7 @@ void client_list(Call& call) {
   for (const ConnectionState& state : call.services.connections.list(call.connection)) {
     if (type && *type != Type::normal) continue;
     if (ids && std::find(ids->begin(), ids->end(), state.id) == ids->end()) continue;
-    append_line(text, state, call.now);
+    append_line(text, state, call);
     text += '\n';
   }
   call.reply.verbatim("txt", text);

@@ -47,9 +47,11 @@ struct ConnectionState {
   // Replies already in the output may leave once the journal has released this place.
   JournalPosition hold_until = 0;
   // For CLIENT LIST; kept by net.
-  std::size_t input_bytes = 0;
-  std::size_t output_bytes = 0;
-  std::size_t argument_bytes = 0;
+  std::size_t input_bytes = 0;     // received and not run
+  std::size_t input_capacity = 0;  // the memory for it
+  std::size_t output_bytes = 0;    // replies not sent
+  std::size_t output_capacity = 0;
+  std::size_t output_capacity_max = 0;  // so far
   std::uint64_t bytes_read = 0;
   std::uint64_t bytes_written = 0;
   int worker = 0;

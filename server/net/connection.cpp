@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
@@ -43,6 +44,12 @@ void Connection::compact_output() {
   if (sent_ < kCompactedBytesMin) return;
   output.erase(0, sent_);
   sent_ = 0;
+}
+
+void Connection::note_capacities() {
+  state.input_capacity = input.capacity();
+  state.output_capacity = output.capacity();
+  state.output_capacity_max = std::max(state.output_capacity_max, state.output_capacity);
 }
 
 Connection::Received Connection::receive(std::span<char> into) {

@@ -54,6 +54,7 @@ class Connection {
            unsent() < unsent_max;
   }
   std::size_t buffer_bytes() const { return input.capacity() + output.capacity(); }
+  void note_capacities();  // in `state`
   bool awaits_release(JournalPosition released) const {
     return unsent() > 0 && state.hold_until > released;
   }

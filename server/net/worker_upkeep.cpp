@@ -190,6 +190,7 @@ void Worker::publish(std::vector<Connection*>& changed) {
     if (connection->closed) continue;
     connection->state.input_bytes = connection->input.size();
     connection->state.output_bytes = connection->unsent();
+    connection->note_capacities();
     states.push_back(&connection->state);
   }
   published_.update(states);

@@ -63,6 +63,24 @@ TEST_F(ClientCommands, DescribesAConnectionAsRedisDoes) {
           "user=default redir=-1 resp=2 lib-name= lib-ver=\n"));
 }
 
+TEST_F(ClientCommands, ShowsWhatBuffersHoldAndTake) {
+  ConnectionState& other = connect().state;
+  other.input_bytes = 100;
+  other.input_capacity = 1024;
+  other.output_bytes = 5000;
+  other.output_capacity = 8192;
+  other.output_capacity_max = 16384;
+  const std::string total = std::to_string(sizeof(ConnectionState) + 1024 + 8192);
+  EXPECT_THAT(text({"CLIENT", "LIST", "ID", "2"}),
+              ::testing::HasSubstr(" qbuf=100 qbuf-free=924 argv-mem=0 multi-mem=0 rbs=8192 "
+                                   "rbp=16384 obl=5000 oll=0 omem=8192 tot-mem=" +
+                                   total + " events=rw "));
+  other.output_bytes = 0;
+  EXPECT_THAT(text({"CLIENT", "LIST", "ID", "2"}),
+              ::testing::HasSubstr(" obl=0 oll=0 omem=0 tot-mem=" + total + " events=r "));
+  EXPECT_THAT(text({"CLIENT", "INFO"}), ::testing::HasSubstr(" argv-mem=10 "));
+}
+
 TEST_F(ClientCommands, ShowsFlagsOfAConnection) {
   run("CLIENT NO-EVICT ON");
   run("CLIENT NO-TOUCH ON");

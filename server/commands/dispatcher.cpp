@@ -219,6 +219,7 @@ void Dispatcher::account(Request& request, std::size_t reply_begin) {
   }
   WorkerMetrics::add(figures.calls);
   WorkerMetrics::add(figures.microseconds, static_cast<std::uint64_t>(took_us));
+  if (settings_->latency_tracking) figures.count_latency(static_cast<std::uint64_t>(took_us));
   if (failed) WorkerMetrics::add(figures.failed);
   const std::int64_t slow_us = settings_->slowlog_log_slower_than_us;
   if (slow_us >= 0 && took_us >= slow_us) [[unlikely]]

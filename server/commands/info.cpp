@@ -272,6 +272,21 @@ void errorstats(InfoWriter& out, const Source& source) {
   }
 }
 
+void latencystats(InfoWriter& out, const Source& source) {
+  if (!source.settings.latency_tracking) return;
+  for (const Command& row : source.services.registry.rows()) {
+    const LatencyCounts counts = source.services.metrics.latencies(Registry::index_of(row));
+    if (total(counts) == 0) continue;
+    std::string figures;
+    for (const std::string& percent : source.settings.latency_percentiles) {
+      const auto number = static_cast<double>(parse_real(percent).value_or(0));
+      figures += fmt::format("{}p{}={}.000", figures.empty() ? "" : ",", percent,
+                             percentile(counts, number));
+    }
+    out.field(fmt::format("latency_percentiles_usec_{}", row.full_name), figures);
+  }
+}
+
 void cluster(InfoWriter& out, const Source&) { out.field("cluster_enabled", 0); }
 
 void keyspace(InfoWriter& out, const Source& source) {
@@ -338,6 +353,7 @@ constexpr Section kSections[] = {
     {"modules", "Modules", true, modules},
     {"commandstats", "Commandstats", false, commandstats},
     {"errorstats", "Errorstats", true, errorstats},
+    {"latencystats", "Latencystats", false, latencystats},
     {"cluster", "Cluster", true, cluster},
     {"keyspace", "Keyspace", true, keyspace},
     {"sojourn", "Sojourn", true, sojourn},

@@ -73,6 +73,20 @@ void put_output_limits(Settings& settings, const Value& value) {
   }
 }
 
+std::string check_percentiles(ConfigWords& words) {
+  for (std::string& word : words) {
+    const auto percentile = parse_real(word);
+    if (!percentile) return "Invalid latency-tracking-info-percentiles parameters";
+    if (*percentile < 0 || *percentile > 100) {
+      return "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]";
+    }
+    word = fmt::format("{:.6f}", static_cast<double>(*percentile));
+    word.erase(word.find_last_not_of('0') + 1);
+    if (word.ends_with('.')) word.pop_back();
+  }
+  return {};
+}
+
 std::string check_rename(ConfigWords& words) {
   return words.size() == 2 ? "" : "wrong number of arguments";
 }
@@ -178,6 +192,11 @@ constexpr Directive kDirectives[] = {
         "Microseconds from which a command is slow; -1: none is."),
     setting<&Settings::slowlog_max_len>("slowlog-max-len", number(0, kLongMax),
                                         "Slow commands to remember."),
+    setting<&Settings::latency_tracking>("latency-tracking", yes_no(),
+                                         "Count how long commands take, for INFO latencystats."),
+    setting<&Settings::latency_percentiles>("latency-tracking-info-percentiles",
+                                            words(check_percentiles),
+                                            "Percentiles that INFO latencystats shows."),
 };
 
 }  // namespace

@@ -105,20 +105,6 @@ std::string check_oom_scores(ConfigWords& words) {
   return {};
 }
 
-std::string check_percentiles(ConfigWords& words) {
-  for (std::string& word : words) {
-    const auto percentile = parse_real(word);
-    if (!percentile) return "Invalid latency-tracking-info-percentiles parameters";
-    if (*percentile < 0 || *percentile > 100) {
-      return "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]";
-    }
-    word = fmt::format("{:.6f}", static_cast<double>(*percentile));
-    word.erase(word.find_last_not_of('0') + 1);
-    if (word.ends_with('.')) word.pop_back();
-  }
-  return {};
-}
-
 std::string check_shutdown(ConfigWords& words) {
   for (std::string& word : words) {
     word = lower_case(word);
@@ -302,9 +288,6 @@ constexpr Directive kDirectives[] = {
     kept("lua-replicate-commands", yes_no(), "yes", kNoScripts, kFileOnly),
     kept("tracking-table-max-keys", kLong, "1000000", kNoTracking),
     kept("latency-monitor-threshold", kLong, "0", kNoLatencyMonitor),
-    kept("latency-tracking", yes_no(), "yes", kNoLatencyMonitor),
-    kept("latency-tracking-info-percentiles", words(check_percentiles), "50 99 99.9",
-         kNoLatencyMonitor),
 
     // Process
     kept("supervised", choice(kSupervised), "no", kServiceManager, kImmutable),

@@ -34,6 +34,12 @@ void copy(const std::atomic<std::uint64_t>& from, std::atomic<std::uint64_t>& to
   to.store(read(from), std::memory_order_relaxed);
 }
 
+void copy_latencies(const PerCommand& from, PerCommand& to) {
+  const PerCommand::Latencies* const counts = from.latencies.load(std::memory_order_acquire);
+  if (counts == nullptr) return;
+  for (std::size_t i = 0; i < counts->size(); ++i) copy((*counts)[i], to.made_latencies()[i]);
+}
+
 }  // namespace
 
 WorkerMetrics& Metrics::add_worker() {
@@ -72,6 +78,22 @@ Metrics::CommandFigures Metrics::command(std::size_t index) const {
   return figures;
 }
 
+LatencyCounts Metrics::latencies(std::size_t index) const {
+  CHECK(index < WorkerMetrics::kCommandsMax);
+  const std::lock_guard lock(mutex_);
+  LatencyCounts counts{};
+  for (const auto& worker : workers_) {
+    const auto* now = worker->counts.per_command[index].latencies.load(std::memory_order_acquire);
+    const auto* then =
+        worker->at_reset.per_command[index].latencies.load(std::memory_order_relaxed);
+    if (now == nullptr) continue;
+    for (std::size_t i = 0; i < counts.size(); ++i) {
+      counts[i] += read((*now)[i]) - (then != nullptr ? read((*then)[i]) : 0);
+    }
+  }
+  return counts;
+}
+
 void Metrics::count_error(std::string_view code) {
   const std::lock_guard lock(mutex_);
   const auto named = [&](std::string_view name) {
@@ -101,6 +123,7 @@ void Metrics::reset() {
       for (const auto counter : kCommandCounts) {
         copy(worker->counts.per_command[i].*counter, worker->at_reset.per_command[i].*counter);
       }
+      copy_latencies(worker->counts.per_command[i], worker->at_reset.per_command[i]);
     }
     // The worker only ever stores a longer turn of its own here, so this store is not undone.
     worker->counts.longest_turn_us.store(0, std::memory_order_relaxed);

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "server/observe/latency.h"
+
 namespace sojourn::server {
 
 // What one worker counts: only its thread writes (plain relaxed stores, no shared cache line),
@@ -38,10 +40,28 @@ struct alignas(64) WorkerMetrics {
   std::atomic<std::uint64_t> longest_turn_us{0};
   // Indexed by Command's place in the registry; see CommandMetrics.
   struct PerCommand {
+    PerCommand() = default;
+    ~PerCommand() { delete latencies.load(std::memory_order_relaxed); }
+    PerCommand(const PerCommand&) = delete;
+    PerCommand& operator=(const PerCommand&) = delete;
+
     std::atomic<std::uint64_t> calls{0};
     std::atomic<std::uint64_t> microseconds{0};
     std::atomic<std::uint64_t> rejected{0};
     std::atomic<std::uint64_t> failed{0};
+    // How long calls took, by LatencyBuckets. Made with the first one: most commands have none.
+    using Latencies = std::array<std::atomic<std::uint64_t>, LatencyBuckets::kCount>;
+    std::atomic<Latencies*> latencies{nullptr};
+
+    void count_latency(std::uint64_t us) { add(made_latencies()[LatencyBuckets::of(us)]); }
+    Latencies& made_latencies() {
+      Latencies* made = latencies.load(std::memory_order_relaxed);
+      if (made == nullptr) [[unlikely]] {
+        made = new Latencies{};
+        latencies.store(made, std::memory_order_release);
+      }
+      return *made;
+    }
   };
   static constexpr std::size_t kCommandsMax = 512;
   std::array<PerCommand, kCommandsMax> per_command;
@@ -62,6 +82,7 @@ class Metrics {
     std::uint64_t calls = 0, microseconds = 0, rejected = 0, failed = 0;
   };
   CommandFigures command(std::size_t index) const;
+  LatencyCounts latencies(std::size_t index) const;
   // Counts error replies by their first word (INFO errorstats). In order of appearance; past
   // kErrorCodesMax different ones the rest is counted together, as "OTHER".
   static constexpr std::size_t kErrorCodesMax = 128;

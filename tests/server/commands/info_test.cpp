@@ -60,9 +60,9 @@ TEST_F(Info, HasTheDefaultSectionsInOrder) {
   ask({"default"});
   EXPECT_EQ(titles, by_default);
   ask({"everything"});
-  EXPECT_EQ(titles.size(), by_default.size() + 1);
+  EXPECT_EQ(titles.size(), by_default.size() + 2) << "Commandstats and Latencystats";
   ask({"ALL"});
-  EXPECT_EQ(titles.size(), by_default.size() + 1);
+  EXPECT_EQ(titles.size(), by_default.size() + 2) << "Commandstats and Latencystats";
 }
 
 TEST_F(Info, GivesTheSectionsAskedFor) {
@@ -150,6 +150,34 @@ TEST_F(Info, TellsWhatEachCommandCost) {
   EXPECT_THAT(fields["cmdstat_select"], MatchesRegex("calls=1,.*,failed_calls=1"));
   EXPECT_FALSE(fields.contains("cmdstat_set"));
   EXPECT_EQ(fields["errorstat_ERR"], "count=2");
+}
+
+TEST_F(Info, TellsHowLongEachCommandTook) {
+  run("GET a");
+  run("CLIENT ID");
+  run("GET");
+  ask({"latencystats"});
+  EXPECT_THAT(fields["latency_percentiles_usec_get"],
+              MatchesRegex("p50=[0-9]+\\.000,p99=[0-9]+\\.000,p99\\.9=[0-9]+\\.000"));
+  EXPECT_TRUE(fields.contains("latency_percentiles_usec_client|id"));
+  EXPECT_FALSE(fields.contains("latency_percentiles_usec_set"));
+
+  run("CONFIG SET latency-tracking-info-percentiles 100");
+  ask({"latencystats"});
+  EXPECT_THAT(fields["latency_percentiles_usec_get"], MatchesRegex("p100=[0-9]+\\.000"));
+  run("CONFIG RESETSTAT");
+  ask({"latencystats"});
+  EXPECT_FALSE(fields.contains("latency_percentiles_usec_get"));
+}
+
+TEST_F(Info, TellsNoLatenciesThatWereNotCounted) {
+  run("CONFIG SET latency-tracking no");
+  run("GET a");
+  ask({"latencystats"});
+  EXPECT_FALSE(fields.contains("latency_percentiles_usec_get"));
+  run("CONFIG SET latency-tracking yes");
+  ask({"latencystats"});
+  EXPECT_FALSE(fields.contains("latency_percentiles_usec_get"));
 }
 
 TEST_F(Info, KnowsHowLongTheServerHasBeenUp) {

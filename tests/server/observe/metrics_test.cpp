@@ -74,6 +74,21 @@ TEST(MetricsTest, AResetLosesNoCountOfAWorkerThatGoesOn) {
   EXPECT_EQ(worker.commands.load(), kCommands);
 }
 
+TEST(MetricsTest, SumsLatenciesOfAllWorkersSinceTheLastReset) {
+  Metrics metrics;
+  auto& first = metrics.add_worker().per_command[7];
+  auto& second = metrics.add_worker().per_command[7];
+  first.count_latency(2);
+  metrics.reset();
+  EXPECT_EQ(total(metrics.latencies(7)), 0u);
+  first.count_latency(2);
+  second.count_latency(2);
+  second.count_latency(3);
+  EXPECT_EQ(metrics.latencies(7)[2], 2u);
+  EXPECT_EQ(total(metrics.latencies(7)), 3u);
+  EXPECT_EQ(total(metrics.latencies(8)), 0u);
+}
+
 TEST(MetricsTest, CountsErrorsByTheirCode) {
   Metrics metrics;
   metrics.count_error("ERR");

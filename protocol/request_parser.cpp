@@ -68,14 +68,30 @@ void RequestParser::begin() {
     limits_ = *next_limits_;
     next_limits_.reset();
   }
-  if (words_.capacity() > kWordsKept) words_ = {};
-  if (pieces_.capacity() > kWordsKept) pieces_ = {};
-  if (unquoted_.capacity() > kUnquotedBytesKept) unquoted_ = {};
+  drop_large_room();
   pieces_.clear();
   word_count_ = 0;
   position_ = 0;
   scanned_ = 0;
   word_bytes_.reset();
+}
+
+void RequestParser::drop_large_room() {
+  // By swapping: assigning {} would keep the memory.
+  if (words_.capacity() > kWordsKept) std::vector<std::string_view>().swap(words_);
+  if (pieces_.capacity() > kWordsKept) std::vector<Piece>().swap(pieces_);
+  if (unquoted_.capacity() > kUnquotedBytesKept) std::string().swap(unquoted_);
+}
+
+std::size_t RequestParser::memory_bytes() const {
+  return words_.capacity() * sizeof(words_[0]) + pieces_.capacity() * sizeof(pieces_[0]) +
+         unquoted_.capacity() + error_.capacity();
+}
+
+void RequestParser::trim() {
+  if (in_request()) return;
+  word_count_ = 0;
+  drop_large_room();
 }
 
 RequestParser::Status RequestParser::parse_count(std::string_view input) {

@@ -26,7 +26,8 @@ using Words = std::span<const std::string_view>;
 // bytes are cut never changes what is found.
 //
 // Memory: once warm, requests of up to a thousand words cost no allocation. The room for a larger
-// request, and for quoted inline words, is given back when parse() is next called.
+// request, and for quoted inline words, is given back when parse() or trim() is next called. A word
+// takes up to 64 bytes beside its own, so memory_bytes() belongs into the budget of the buffer.
 class RequestParser {
  public:
   enum class Status {
@@ -58,6 +59,10 @@ class RequestParser {
   void set_limits(const Limits& limits) { next_limits_ = limits; }
   // Forgets a request that was begun, or an error: the next input starts afresh.
   void reset();
+  // What it holds beside the input.
+  std::size_t memory_bytes() const;
+  // Gives back what only a large request needed, unless one is begun. words() are gone then.
+  void trim();
 
  private:
   enum class Stage : std::uint8_t {
@@ -76,6 +81,7 @@ class RequestParser {
   static const LengthErrors kSizeErrors;
 
   void begin();
+  void drop_large_room();
   Status parse_count(std::string_view input);
   Status parse_inline(std::string_view input);
   void take_whole_words(std::string_view input);

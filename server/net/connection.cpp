@@ -76,8 +76,11 @@ void Connection::close() {
     if (::recv(socket_.get(), unread.data(), unread.size(), MSG_DONTWAIT) <= 0) break;
   }
   socket_.reset();
+  // By swapping: assigning empty ones would keep the memory.
+  protocol::RequestParser unused;
+  std::swap(parser, unused);
   input.clear();
-  std::string().swap(output);  // assigning an empty one would keep the memory
+  std::string().swap(output);
   sent_ = 0;
 }
 

@@ -53,7 +53,8 @@ class Connection {
     return waiting == Waiting::nothing && !closed && !state.close_after_reply &&
            unsent() < unsent_max;
   }
-  std::size_t buffer_bytes() const { return input.capacity() + output.capacity(); }
+  std::size_t input_bytes() const { return input.capacity() + parser.memory_bytes(); }
+  std::size_t buffer_bytes() const { return input_bytes() + output.capacity(); }
   void note_capacities();  // in `state`
   bool awaits_release(JournalPosition released) const {
     return unsent() > 0 && state.hold_until > released;

@@ -134,6 +134,7 @@ std::size_t Worker::run_requests(Connection& connection, std::string_view bytes,
       connection.parser.set_limits(limits_);
     }
   }
+  connection.parser.trim();
   note_changed(connection, false);
   if (connection.state.close_after_reply) {
     connection.backlog = false;

@@ -133,7 +133,7 @@ void Worker::count_buffers(Connection& connection) {
     buffers_unreported_ += change;
     WorkerMetrics::add(metric, static_cast<std::uint64_t>(change));
   };
-  count(connection.counted_input, connection.input.capacity(), metrics_.input_buffer_bytes);
+  count(connection.counted_input, connection.input_bytes(), metrics_.input_buffer_bytes);
   count(connection.counted_output, connection.output.capacity(), metrics_.output_buffer_bytes);
 }
 
@@ -161,7 +161,7 @@ void Worker::relieve_memory() {
         "All connections' buffers take {} bytes, over connection-buffers-budget: {} with {} "
         "bytes closed",
         shared_.buffers.bytes(), connection.state.peer_address, connection.buffer_bytes());
-    WorkerMetrics::add(connection.input.capacity() > connection.output.capacity()
+    WorkerMetrics::add(connection.input_bytes() > connection.output.capacity()
                            ? metrics_.query_limit_disconnections
                            : metrics_.output_limit_disconnections);
     close_now(connection);

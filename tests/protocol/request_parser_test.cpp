@@ -275,6 +275,32 @@ TEST(RequestParser, FindsTheSameAfterRequestsOfEveryKind) {
   }
 }
 
+TEST(RequestParser, CountsWhatManyWordsTakeAndGivesItBackAfterThem) {
+  constexpr std::size_t kWords = 200'000;
+  const std::string many = "*200000\r\n" + times(kWords, "$0\r\n\r\n");
+  const std::string_view half = std::string_view(many).substr(0, many.size() / 2);
+  RequestParser parser;
+  EXPECT_LT(parser.memory_bytes(), 1024u);
+  EXPECT_EQ(parser.parse(half), Status::need_more);
+  EXPECT_GE(parser.memory_bytes(), kWords / 2 * 2 * sizeof(std::size_t));
+  parser.trim();  // not yet: the rest of them may come
+  EXPECT_EQ(parser.parse(many), Status::request);
+  EXPECT_THAT(parser.words(), SizeIs(kWords));
+  EXPECT_GE(parser.memory_bytes(), kWords * sizeof(std::string_view));
+  parser.trim();
+  EXPECT_LT(parser.memory_bytes(), 1024u);
+  EXPECT_EQ(parser.parse("PING\r\n"), Status::request);
+  EXPECT_THAT(parser.words(), ElementsAre("PING"));
+}
+
+TEST(RequestParser, KeepsTheRoomOfAnOrdinaryRequest) {
+  RequestParser parser;
+  EXPECT_EQ(parser.parse("*1\r\n$4\r\nPING\r\n"), Status::request);
+  const std::size_t warm = parser.memory_bytes();
+  parser.trim();
+  EXPECT_EQ(parser.memory_bytes(), warm);
+}
+
 TEST(RequestParser, FindsARequestOfManyWords) {
   const std::string many = "*5000\r\n" + times(5000, bulk(1));
   RequestParser parser;

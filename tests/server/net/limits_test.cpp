@@ -97,6 +97,36 @@ TEST_F(Limits, OnAllBuffersTogetherEndTheLargest) {
   EXPECT_EQ(small.ask("PING"), "+PONG");
 }
 
+TEST_F(Limits, OnAllBuffersTogetherCountTheWordsOfARequestToo) {
+  constexpr std::size_t kWords = 400'000;
+  std::string words = "*1000000\r\n";
+  for (std::size_t i = 0; i < kWords; ++i) words += "$0\r\n\r\n";
+  Peer peer = connect();
+  peer.send(words);
+  // Beside its bytes a word takes a place in a list.
+  eventually([&] { return input_bytes() >= words.size() + kWords * 16; }, "all of it is counted");
+  for (std::size_t i = kWords; i < 1'000'000; i += 100'000) {
+    std::string more;
+    for (int word = 0; word < 100'000; ++word) more += "$0\r\n\r\n";
+    peer.send(more);
+  }
+  EXPECT_EQ(peer.read_line().front(), '-');
+  eventually([&] { return input_bytes() < 64u * 1024; },
+             "an idle connection holds next to nothing");
+  EXPECT_EQ(peer.ask("PING"), "+PONG");
+}
+
+TEST_F(Limits, OnAllBuffersTogetherEndWhoHoardsWords) {
+  start("connection-buffers-budget 4mb\n");
+  std::string words = "*1000000\r\n";
+  for (int i = 0; i < 300'000; ++i) words += "$0\r\n\r\n";  // 1.8 MB: within the budget
+  connect().send_until_full(words, 1000ms);
+  eventually([&] { return metrics.sum(&WorkerMetrics::query_limit_disconnections) > 0; },
+             "the hoarder is closed");
+  eventually([&] { return input_bytes() < 64u * 1024; }, "what it took is given back");
+  EXPECT_EQ(connect().ask("PING"), "+PONG");
+}
+
 TEST_F(Limits, OnConnectionsAreToldToTheOneTooMany) {
   start("maxclients 2\n");
   Peer one = connect();

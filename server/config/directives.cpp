@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 
 #include "server/base/numbers.h"
@@ -11,20 +12,27 @@
 namespace sojourn::server {
 namespace {
 
-// How many single letters must be changed, added or removed to make one word of the other.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
+constexpr std::size_t kSlipBytesMax = 64;  // a longer word is no slip of a finger
+
+// How many single letters must be changed, added or removed to make one word of the other; or
+// `enough` as soon as it is clear that it is no less. `word` has up to kSlipBytesMax bytes.
+std::size_t edit_distance(std::string_view word, std::string_view name, std::size_t enough) {
+  const auto [shorter, longer] = std::minmax({word.size(), name.size()});
+  if (longer - shorter >= enough) return enough;
+  std::array<std::size_t, kSlipBytesMax + 1> row;
   std::iota(row.begin(), row.end(), 0u);
-  for (std::size_t i = 0; i < a.size(); ++i) {
+  for (std::size_t i = 0; i < name.size(); ++i) {
     std::size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+    std::size_t least = row[0] = i + 1;
+    for (std::size_t j = 0; j < word.size(); ++j) {
+      const std::size_t replaced = diagonal + (name[i] == word[j] ? 0 : 1);
       diagonal = row[j + 1];
       row[j + 1] = std::min({row[j] + 1, row[j + 1] + 1, replaced});
+      least = std::min(least, row[j + 1]);
     }
+    if (least >= enough) return enough;
   }
-  return row.back();
+  return row[word.size()];
 }
 
 void keep(const Directive& directive, std::string text, Origin origin, Settings& settings) {
@@ -61,13 +69,12 @@ const Directive* find_directive(std::string_view name) {
 }
 
 const Directive* similar_directive(std::string_view name) {
-  constexpr std::size_t kWordBytesMax = 64;  // what is longer is no slip of a finger
-  if (name.size() > kWordBytesMax) return nullptr;
+  if (name.size() > kSlipBytesMax) return nullptr;
   const std::string lowered = lower_case(name);
   const Directive* best = nullptr;
   std::size_t least = name.size() <= 4 ? 3 : 4;  // more than this is another word
   for (const Directive* row : all_directives()) {
-    const std::size_t distance = edit_distance(lowered, row->name);
+    const std::size_t distance = edit_distance(lowered, row->name, least);
     if (distance < least) {
       least = distance;
       best = row;

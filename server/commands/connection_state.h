@@ -33,7 +33,6 @@ struct ConnectionState {
   std::string library_version;
   std::string user = "default";
   bool authenticated = false;
-  bool protected_mode_refused = false;
   std::uint16_t database = 0;
   protocol::Version version = protocol::Version::resp2;
   bool no_touch = false;  // CLIENT NO-TOUCH: reads leave access times alone

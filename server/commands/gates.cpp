@@ -16,17 +16,6 @@ Verdict refuse(Request& request, std::string_view error) {
   return Verdict::refuse;
 }
 
-Verdict protected_mode(Request& request, Time&) {
-  if (!request.connection.protected_mode_refused) [[likely]]
-    return Verdict::pass;
-  request.connection.close_after_reply = true;
-  return refuse(request,
-                "DENIED Sojourn is running in protected mode: no password is set, so it serves "
-                "connections from its own machine only. Set one with requirepass, in the "
-                "configuration file or with CONFIG SET from that machine, or turn protected-mode "
-                "off if nobody else can reach this port.");
-}
-
 Verdict authentication(Request& request, Time&) {
   ConnectionState& connection = request.connection;
   if (connection.authenticated) [[likely]]
@@ -111,8 +100,8 @@ Verdict ask_in_order(Request& request, Time& again_at) {
 }  // namespace
 
 Verdict pass_gates(Request& request, Time& again_at) {
-  return ask_in_order<protected_mode, authentication, debugging, storage, memory, pause,
-                      journal_budget, warming>(request, again_at);
+  return ask_in_order<authentication, debugging, storage, memory, pause, journal_budget, warming>(
+      request, again_at);
 }
 
 bool is_local(const ConnectionState& connection) {

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <utility>
 
+#include "server/net/socket.h"
+
 namespace sojourn::server {
 
 namespace {
@@ -17,6 +19,10 @@ constexpr int kAcceptedPerTurnMax = 128;
 constexpr std::chrono::milliseconds kRest{100};
 constexpr std::chrono::seconds kComplainEvery{10};
 constexpr std::string_view kTooMany = "-ERR max number of clients reached\r\n";
+constexpr std::string_view kDenied =
+    "-DENIED Sojourn is running in protected mode: no password is set, so it serves connections "
+    "from its own machine only. Set one with requirepass, in the configuration file or with CONFIG "
+    "SET from that machine, or turn protected-mode off if nobody else can reach this port.\r\n";
 
 }  // namespace
 
@@ -88,17 +94,23 @@ bool Listener::may_continue_after(int error) {
 }
 
 void Listener::admit(FileDescriptor accepted) {
-  WorkerMetrics& metrics = workers_.front()->metrics();
+  const auto settings = shared_.services.config.current();
   const std::size_t open = shared_.connections.fetch_add(1, std::memory_order_relaxed) + 1;
-  if (open > shared_.services.config.current()->maxclients) {
-    shared_.connections.fetch_sub(1, std::memory_order_relaxed);
-    WorkerMetrics::add(metrics.connections_rejected);
-    // Sent if the fresh socket takes it, as it does; its peer is owed no more.
-    (void)::send(accepted.get(), kTooMany.data(), kTooMany.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    return;
+  if (open > settings->maxclients) return reject(accepted, kTooMany);
+  if (settings->protected_mode && settings->requirepass.empty() && !peer_is_local(accepted.get())) {
+    return reject(accepted, kDenied);
   }
-  WorkerMetrics::add(metrics.connections_received);
+  WorkerMetrics::add(workers_.front()->metrics().connections_received);
   choose_worker().adopt(std::move(accepted));
+}
+
+void Listener::reject(const FileDescriptor& accepted, std::string_view error) {
+  shared_.connections.fetch_sub(1, std::memory_order_relaxed);
+  WorkerMetrics::add(workers_.front()->metrics().connections_rejected);
+  shared_.services.log.verbose("{} turned away: {}", peer_name(accepted.get()),
+                               error.substr(1, error.size() - 3));
+  // Sent if the fresh socket takes it, as it does; its peer is owed no more.
+  (void)::send(accepted.get(), error.data(), error.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 Worker& Listener::choose_worker() {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <random>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "server/net/file_descriptor.h"
@@ -15,8 +16,9 @@
 namespace sojourn::server {
 
 // Accepts on all listening sockets, on the first worker's thread, and hands each new socket to the
-// less loaded of two workers. Nothing a peer or the kernel does ends it, and a lack of descriptors
-// does not make it spin.
+// less loaded of two workers. Whom maxclients or protected mode turns away gets no further than
+// here, so not a byte of his is read. Nothing a peer or the kernel does ends it, and a lack of
+// descriptors does not make it spin.
 //
 // Threading: made before the workers run; afterwards the first worker's thread only.
 class Listener {
@@ -34,6 +36,7 @@ class Listener {
   bool accept_some(Socket& socket);
   bool may_continue_after(int error);
   void admit(FileDescriptor accepted);
+  void reject(const FileDescriptor& accepted, std::string_view error);
   Worker& choose_worker();
 
   WorkersShared& shared_;

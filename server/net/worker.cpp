@@ -286,8 +286,6 @@ void Worker::take_in(FileDescriptor socket) {
   state.peer_address = peer_name(socket.get());
   state.local_address = local_name(socket.get());
   state.authenticated = settings_->requirepass.empty();
-  state.protected_mode_refused =
-      settings_->protected_mode && settings_->requirepass.empty() && !peer_is_local(socket.get());
   state.connected_at = state.last_request_at = services_.clock.now();
   state.worker = static_cast<int>(index_);
   tune(socket.get(), settings_->tcp_keepalive);

@@ -48,12 +48,6 @@ TEST_F(Gates, APasswordIsAskedForBeforeAllButTheHandshake) {
   EXPECT_EQ(connections.shutdowns, 0);
 }
 
-TEST_F(Gates, ProtectedModeTurnsStrangersAway) {
-  client().state.protected_mode_refused = true;
-  EXPECT_THAT(run("PING"), ::testing::StartsWith("(error) DENIED "));
-  EXPECT_TRUE(client().state.close_after_reply);
-}
-
 TEST_F(Gates, DebugIsOffUnlessTheOperatorTurnedItOn) {
   EXPECT_THAT(run("DEBUG JMAP"),
               ::testing::StartsWith("(error) ERR DEBUG command not allowed. If the "

@@ -31,6 +31,7 @@ StopRequest::StopRequest() {
   CHECK(::pthread_sigmask(SIG_BLOCK, &signals, nullptr) == 0);
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGHUP, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);
   signals_ = ::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
   asked_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   CHECK(signals_ >= 0 && asked_ >= 0);

@@ -6,7 +6,8 @@
 namespace sojourn::server {
 
 // Waits for the order to stop: SIGTERM, SIGINT, or a command. Made before any thread is started, so
-// that all threads leave these signals to it. SIGPIPE and SIGHUP are ignored from then on.
+// that all threads leave these signals to it. SIGPIPE, SIGHUP and SIGXFSZ (a file beyond the limit of
+// `ulimit -f`: the write fails instead) are ignored from then on.
 class StopRequest {
  public:
   StopRequest();

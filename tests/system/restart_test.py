@@ -131,6 +131,26 @@ class Stopping(program.SystemTest):
     def test_by_a_command_is_quick_and_loses_nothing(self):
         self.stop_and_look(lambda _, connection: connection.send("SHUTDOWN"))
 
+    def test_waits_for_nobody_who_is_connected(self):
+        server = self.start_server()
+        deaf, slow, idle = server.connect(), server.connect(), server.connect()
+        idle.call("SET", "session:1", "v" * 100_000)
+        deaf.send_raw(encode("GET", "session:1") * 200)
+        slow.send_raw(b"*3\r\n$3\r\nSET\r\n$9\r\nsession:2\r\n$100\r\nhalf of it")
+        wait_until(lambda: int(server.info("stats")["total_commands_processed"]) > 3, "some replies")
+        began = time.monotonic()
+        self.assertEqual(server.process.terminate(), 0)
+        self.assertLess(time.monotonic() - began, STOP_MAX_SECONDS)
+        server.start()
+        self.assertEqual(server.call("DBSIZE"), 1)
+
+    def test_is_not_what_a_lost_terminal_or_pipe_asks_for(self):
+        server = self.start_server()
+        for harmless in (signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ):
+            server.process.send_signal(harmless)
+            self.assertEqual(server.call("PING"), "PONG", harmless)
+        self.assertNotIn("Stopping", server.process.log())
+
     def test_under_load_loses_no_acknowledged_write(self):
         server = self.start_server()
         acknowledged = []

@@ -67,6 +67,13 @@ class Process:
     def running(self):
         return self._process.poll() is None
 
+    def dead(self):
+        """Also while somebody who traces it keeps wait() from seeing it."""
+        if not self.running():
+            return True
+        with open(f"/proc/{self.pid}/stat", encoding="ascii") as stat:
+            return stat.read().rpartition(")")[2].split()[0] == "Z"
+
     def wait_for_line(self, text, deadline=60.0):
         def said():
             # Asked first: what it says before it ends is then in the log.

@@ -1,10 +1,12 @@
 """The crash oracle: kill -9 at random moments under load, and what must be there afterwards.
 
-Each writer has a database of its own and sends pipelines of changes whose order it knows. Whatever
-the moment of the kill, its database must then be exactly what some first part of its requests makes
-of it: a part that holds all that was acknowledged. So no acknowledged write is lost, nothing
-deleted or expired is back, and MSET, RENAME and COPY are there whole or not at all. A large set of
-sessions nobody changes lies beside them, so that the server is still warming when it is asked.
+Each writer has two databases of its own, works in one and swaps them now and then, and sends
+pipelines of changes whose order it knows. Whatever the moment of the kill, its databases must then
+be exactly what some first part of its requests makes of them: a part that holds all that was
+acknowledged. So no acknowledged write is lost, nothing deleted or expired is back, and MSET, RENAME
+and COPY are there whole or not at all. A large set of sessions nobody changes lies beside them, so
+that the server is still warming when it is asked; most times the writers go on at once, from the
+moment the port answers, with keys that nobody has read since the kill.
 """
 
 import random
@@ -12,15 +14,16 @@ import threading
 import time
 
 from support import program
-from support.resp import ReplyError, encode
+from support.resp import Connection, ReplyError, encode
 from support.session_model import (
     Append, Copy, Deadline, Delete, DeleteFields, Expire, Flush, Increment, Model, Persist, Read,
-    Rename, Seen, Set, SetFields, SetKeepingDeadline, SetMany, Value, difference,
+    Rename, Seen, Set, SetFields, SetKeepingDeadline, SetMany, SwapDatabases, Value, difference,
+    shelved,
 )
 from support.waiting import wait_until
 
 WRITERS = 6
-RESTING_SESSIONS = 100_000
+RESTING_SESSIONS = 300_000
 DEPTH_MAX = 32
 GRAVES_MAX = 300
 STRINGS = [f"s:{n}" for n in range(40)]
@@ -38,7 +41,7 @@ class Writer:
 
     def __init__(self, number, seed):
         self.random = random.Random(f"{seed}:{number}")
-        self.database = number
+        self.database, self.shelf = 2 * number - 1, 2 * number
         self.settled = Model()  # what has been acknowledged makes
         self.unsettled = []  # sent, but not acknowledged
         self.graves = []  # names that must never be seen again
@@ -81,7 +84,8 @@ class Writer:
             (3, lambda: Set(self.one_shot_name(), self.value())),
             (3, lambda: Delete([self.random.choice(self.one_shot_names or ["x"])])),
             (5, lambda: Read(pick(STRINGS))),
-            (0.02, Flush),
+            (0.03, Flush),
+            (0.1, lambda: SwapDatabases(self.database, self.shelf)),
         ]
         weights = [weight for weight, _ in kinds]
         return dice.choices(kinds, weights)[0][1]()
@@ -95,8 +99,10 @@ class Writer:
     def run(self, server):
         """Writes until the server dies."""
         try:
-            connection = server.connect()
+            connection = connect_early(server)
             connection.call("SELECT", self.database)
+            if self.unsettled:
+                self.resolve_what_is_in_doubt(server)
             while True:
                 changes = [self.next_change() for _ in range(self.random.randrange(1, DEPTH_MAX))]
                 for change in changes:
@@ -123,32 +129,52 @@ class Writer:
     # --- what it finds ---
 
     def names(self):
-        hashes = HASHES + LARGE_HASHES
-        plain = STRINGS + COUNTERS + [f"a:{n}" for n in range(5)]
-        plain += self.one_shot_names + self.graves
-        return [(name, "GET") for name in plain] + [(name, "HGETALL") for name in hashes]
+        names = STRINGS + COUNTERS + [f"a:{n}" for n in range(5)] + HASHES + LARGE_HASHES
+        return names + self.one_shot_names + self.graves
 
-    def look(self, server):
-        """Everything under its names, in random order."""
-        names = self.names()
+    def look(self, server, names):
+        """What is under these names in both databases, in random order."""
+        names = list(names)
         self.random.shuffle(names)
-        connection = server.connect()
-        connection.call("SELECT", self.database)
+        with Connection(server.address) as connection:
+            connection.call("SELECT", self.database)
+            seen = self.look_in_one(connection, names)
+            connection.call("SELECT", self.shelf)
+            on_shelf = self.look_in_one(connection, names)
+        return {**seen, **{shelved(name): shown for name, shown in on_shelf.items()}}
+
+    def look_in_one(self, connection, names):
         asked = now_ms()
         requests = []
-        for name, read in names:
+        for name in names:
+            read = "HGETALL" if name in HASHES or name in LARGE_HASHES else "GET"
             requests += [(read, name), ("PEXPIRETIME", name)]
         replies = connection.pipeline(requests, at_once=100)
         answered = now_ms()
         seen = {}
-        for (name, read), data, deadline in zip(names, replies[::2], replies[1::2]):
+        for (read, name), data, deadline in zip(requests[::2], replies[::2], replies[1::2]):
             if isinstance(data, ReplyError):
                 raise AssertionError(f"{read} {name}: {data}")
             if read == "HGETALL":
                 data = dict(zip(data[::2], data[1::2]))
             seen[name] = Seen(data, deadline, asked, answered)
-        connection.close()
         return seen
+
+    def check(self, server):
+        """Looks at everything. Returns how many changes had been made and not acknowledged."""
+        seen = self.look(server, self.names())
+        count = self.resolve(seen)
+        self.believe_deadlines(seen)
+        self.bury(seen)
+        return count
+
+    def resolve_what_is_in_doubt(self, server):
+        """Goes on having read no more than must be known for it."""
+        touched = [change.touched() for change in self.unsettled]
+        if None in touched:
+            self.check(server)
+        else:
+            self.resolve(self.look(server, {name for names in touched for name in names}))
 
     def resolve(self, seen):
         """Finds the first part of the requests that explains what is there, and goes on from it."""
@@ -159,9 +185,7 @@ class Writer:
         for count in range(len(self.unsettled) + 1):
             wrong = self.differences(candidate, seen)
             if not wrong:
-                self.settled = candidate
-                self.believe_deadlines(seen)
-                self.bury(seen)
+                self.settled, self.unsettled = candidate, []
                 return count
             complaints.append((len(wrong), count, wrong))
             if count < len(self.unsettled):
@@ -190,16 +214,31 @@ class Writer:
 
     def bury(self, seen):
         """Once-only names that are gone, or whose time has passed, are graves from now on."""
-        self.unsettled = []
         alive = []
         for name in self.one_shot_names:
-            if name in seen and seen[name].data is None:
-                self.settled.pop(name, None)
-            (alive if name in self.settled else self.graves).append(name)
+            for place in (name, shelved(name)):
+                if seen[place].data is None:
+                    self.settled.pop(place, None)
+            is_alive = name in self.settled or shelved(name) in self.settled
+            (alive if is_alive else self.graves).append(name)
         self.one_shot_names = alive
         surplus = max(len(self.graves) - GRAVES_MAX, 0)
         for _ in range(surplus):
             self.graves.pop(self.random.randrange(len(self.graves)))
+
+
+def connect_early(server):
+    """A connection to a server that may not listen yet."""
+
+    def connect():
+        try:
+            return server.connect()
+        except ConnectionRefusedError:
+            if not server.process.running():
+                raise
+            return None
+
+    return wait_until(connect, "somebody listens", pause=0.001)
 
 
 class Crashes(program.SystemTest):
@@ -209,19 +248,26 @@ class Crashes(program.SystemTest):
         print(f"seed {seed}, {arguments.kills} kills", flush=True)
         self.random = random.Random(seed)
         self.writers = [Writer(number + 1, seed) for number in range(WRITERS)]
-        self.server = self.start_server(appendfsync="everysec", databases=WRITERS + 1)
+        self.server = self.start_server(appendfsync="everysec", databases=2 * WRITERS + 1)
         self.make_resting_sessions()
+        self.warming_rounds = 0
         began, in_doubt = time.monotonic(), 0
         for kill in range(arguments.kills):
             print(f"kill {kill}", end=" ", flush=True)
             self.load_and_kill()
-            in_doubt += self.start_and_check()
+            if kill + 1 < arguments.kills and self.random.random() < 0.6:
+                self.start_for_writers_that_wait()
+            else:
+                in_doubt += self.start_and_check(thoroughly=kill + 1 == arguments.kills)
         print(
             f"\n{arguments.kills} kills in {time.monotonic() - began:.0f} s: "
             f"{self.acknowledged()} changes acknowledged, {in_doubt} found "
-            f"that were not, {sum(len(w.graves) for w in self.writers)} graves watched",
+            f"that were not, {sum(len(w.graves) for w in self.writers)} graves watched, "
+            f"written while warming in {self.warming_rounds} rounds",
             flush=True,
         )
+        if arguments.kills >= 20:
+            self.assertGreater(self.warming_rounds, 0, "nothing was written while it was warming")
 
     def make_resting_sessions(self):
         with self.server.connect() as connection:
@@ -237,15 +283,22 @@ class Crashes(program.SystemTest):
         return sum(writer.acknowledged for writer in self.writers)
 
     def load_and_kill(self):
-        wanted = self.acknowledged() + self.random.randrange(200, 6000)
+        before = self.acknowledged()
+        wanted = before + self.random.randrange(200, 6000)
         threads = [threading.Thread(target=w.run, args=(self.server,)) for w in self.writers]
         for thread in threads:
             thread.start()
+
+        def written_while_warming():
+            """Acknowledged, and it was warming even after that."""
+            return self.acknowledged() > before and self.warming()
 
         def loaded():
             alive = self.server.process.running() and any(thread.is_alive() for thread in threads)
             return not alive or self.acknowledged() >= wanted
 
+        wait_until(lambda: loaded() or self.acknowledged() > before, "a first write", deadline=60)
+        self.warming_rounds += written_while_warming()
         wait_until(loaded, f"{wanted} acknowledged changes", deadline=60)
         died = not self.server.process.running()
         self.server.process.kill()
@@ -258,7 +311,16 @@ class Crashes(program.SystemTest):
                 where = f"under load, in database {writer.database}"
                 raise AssertionError(where) from writer.problem
 
-    def start_and_check(self):
+    def warming(self):
+        try:
+            return self.server.info("sojourn")["warming"] == "1"
+        except OSError:
+            return False
+
+    def start_for_writers_that_wait(self):
+        self.server.start(wait=False, appendfsync=self.random.choice(("always", "everysec")))
+
+    def start_and_check(self, thoroughly):
         fsync = "always" if self.random.random() < 0.1 else "everysec"
         if self.random.random() < 0.2:
             # Killed again while it starts or warms.
@@ -268,7 +330,7 @@ class Crashes(program.SystemTest):
         in_doubt = 0
         if self.random.random() < 0.7:
             in_doubt = self.check_all()
-        if self.random.random() < 0.7:
+        if thoroughly or self.random.random() < 0.6:
             self.server.wait_until_warm()
             in_doubt += self.check_all()
             self.check_nothing_else_is_there()
@@ -279,7 +341,7 @@ class Crashes(program.SystemTest):
     def check_all(self):
         """Returns how many changes were found that had not been acknowledged."""
         self.check_resting_sessions()
-        return sum(writer.resolve(writer.look(self.server)) for writer in self.writers)
+        return sum(writer.check(self.server) for writer in self.writers)
 
     def check_resting_sessions(self):
         numbers = self.random.sample(range(RESTING_SESSIONS), 200)
@@ -294,6 +356,8 @@ class Crashes(program.SystemTest):
             for writer in self.writers:
                 connection.call("SELECT", writer.database)
                 keys = {key.decode() for key in connection.call("KEYS", "*")}
+                connection.call("SELECT", writer.shelf)
+                keys |= {shelved(key.decode()) for key in connection.call("KEYS", "*")}
                 self.assertLessEqual(keys, set(writer.settled), f"in database {writer.database}")
 
 

@@ -38,10 +38,15 @@ class Value:
 
 
 class Model(dict):
-    """name -> Value"""
+    """name -> Value, and shelved(name) -> Value of the database that SWAPDB changes it with."""
 
     def copy(self):
         return Model(self)
+
+
+def shelved(name):
+    """The name under which the model has a key of the other database."""
+    return name[1:] if name.startswith("~") else "~" + name
 
 
 class Change:
@@ -56,6 +61,10 @@ class Change:
     def apply(self, model):
         """Changes the model and returns the reply."""
         raise NotImplementedError
+
+    def touched(self):
+        """The names whose values depend on whether this was done; None: all."""
+        return [self.name]
 
     def deadline_after(self, ttl_ms, old=None):
         first, last = self.sent_ms + ttl_ms, self.answered_ms + ttl_ms
@@ -130,6 +139,9 @@ class SetMany(Change):
             model[name] = Value(value)
         return OK
 
+    def touched(self):
+        return [name for name, _ in self.pairs]
+
 
 class SetFields(Change):
     def __init__(self, name, fields):
@@ -173,6 +185,9 @@ class Delete(Change):
     def apply(self, model):
         return sum(model.pop(name, None) is not None for name in self.names)
 
+    def touched(self):
+        return self.names
+
 
 class Rename(Change):
     def __init__(self, source, target):
@@ -187,6 +202,9 @@ class Rename(Change):
         model[self.target] = model.pop(self.source)
         return OK
 
+    def touched(self):
+        return [self.source, self.target]
+
 
 class Copy(Change):
     def __init__(self, source, target):
@@ -200,6 +218,9 @@ class Copy(Change):
             return 0
         model[self.target] = model[self.source]
         return 1
+
+    def touched(self):
+        return [self.source, self.target]
 
 
 class Expire(Change):
@@ -237,8 +258,29 @@ class Flush(Change):
         return ["FLUSHDB"]
 
     def apply(self, model):
-        model.clear()
+        for name in [name for name in model if not name.startswith("~")]:
+            del model[name]
         return OK
+
+    def touched(self):
+        return None
+
+
+class SwapDatabases(Change):
+    def __init__(self, database, other):
+        self.database, self.other = database, other
+
+    def words(self):
+        return ["SWAPDB", self.database, self.other]
+
+    def apply(self, model):
+        swapped = {shelved(name): value for name, value in model.items()}
+        model.clear()
+        model.update(swapped)
+        return OK
+
+    def touched(self):
+        return None
 
 
 class Read(Change):

@@ -1,4 +1,4 @@
-"""Protected mode: with no password set, only the machine itself is served. Row S11 of the record."""
+"""Protected mode: without a password only the machine itself is served. Row S11 of the record."""
 
 import contextlib
 import socket

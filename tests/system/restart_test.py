@@ -137,7 +137,9 @@ class Stopping(program.SystemTest):
         idle.call("SET", "session:1", "v" * 100_000)
         deaf.send_raw(encode("GET", "session:1") * 200)
         slow.send_raw(b"*3\r\n$3\r\nSET\r\n$9\r\nsession:2\r\n$100\r\nhalf of it")
-        wait_until(lambda: int(server.info("stats")["total_commands_processed"]) > 3, "some replies")
+        wait_until(
+            lambda: int(server.info("stats")["total_commands_processed"]) > 3, "some replies"
+        )
         began = time.monotonic()
         self.assertEqual(server.process.terminate(), 0)
         self.assertLess(time.monotonic() - began, STOP_MAX_SECONDS)

@@ -1,4 +1,4 @@
-"""A network namespace for a test alone, with an address that is this machine's and yet not local."""
+"""A network namespace for a test alone, with an address that is its own and yet not local."""
 
 import os
 import subprocess

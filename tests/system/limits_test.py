@@ -1,5 +1,7 @@
 """What strangers and misfits may cost: rows S1, S2, S4, S10 and S11 of the security record."""
 
+import os
+import resource
 import socket
 import threading
 import time
@@ -168,6 +170,19 @@ class AfterAuthentication(program.SystemTest):
                 rude.connect(server.address)
         self.assertEqual(server.call("PING"), "PONG")
         wait_until(lambda: server.info("clients")["connected_clients"] == "1", "they are gone", 20)
+
+    def test_running_out_of_descriptors_ends_nothing(self):
+        server = self.start_server()
+        friend = server.connect()
+        self.assertEqual(friend.call("PING"), "PONG")
+        open_now = len(os.listdir(f"/proc/{server.process.pid}/fd"))
+        before = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (open_now + 4, before[1]))
+        crowd = [server.connect() for _ in range(50)]
+        server.process.wait_for_line("Cannot accept connections", 10)
+        self.assertEqual(friend.call("PING"), "PONG")
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, before)
+        self.assertEqual(crowd[-1].call("SET", "s:1", "v"), "OK")
 
     def test_one_connection_too_many_is_told(self):
         server = self.start_server(maxclients=3)

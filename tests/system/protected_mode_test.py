@@ -49,7 +49,7 @@ class ProtectedMode(program.SystemTest):
         self.assertEqual(self.server.call("PING"), "PONG")
         with Connection(("::1", self.server.port)) as connection:
             self.assertEqual(connection.call("PING"), "PONG")
-        with Connection(f"{self.server.directory}/socket") as connection:
+        with Connection(f"{self.server.directory}/data/socket") as connection:
             self.assertEqual(connection.call("PING"), "PONG")
 
     def test_is_off_when_there_is_a_password(self):

@@ -120,7 +120,7 @@ class Files(program.SystemTest):
 
     def test_a_socket_has_its_mode_before_anybody_can_connect(self):
         server = self.start_server(unixsocket="./socket", unixsocketperm="770")
-        mode = stat.S_IMODE(os.stat(f"{server.directory}/socket").st_mode)
+        mode = stat.S_IMODE(os.stat(f"{server.directory}/data/socket").st_mode)
         self.assertEqual(mode, 0o770)
         server.terminate()
         calls = calls_of_a_start(server, "bind,chmod,fchmod,fchmodat,listen")

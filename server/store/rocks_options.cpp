@@ -42,8 +42,9 @@ rocksdb::ColumnFamilyOptions column_options(const std::shared_ptr<rocksdb::Cache
                                             std::size_t memtable) {
   rocksdb::ColumnFamilyOptions column;
   column.write_buffer_size = memtable;
-  // One being filled, one being flushed, one of slack: never a delayed write, only a stopped one.
-  column.max_write_buffer_number = 3;
+  // One being filled, the others on their way to disk: while a core is shared with workers that
+  // write as fast as they can, flushing falls behind for seconds, and at this number writes stop.
+  column.max_write_buffer_number = 6;
   column.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table_options(cache)));
   column.compression = rocksdb::kNoCompression;
   column.compaction_style = rocksdb::kCompactionStyleUniversal;
@@ -89,7 +90,7 @@ rocksdb::DBOptions database_options(std::size_t memtable, int background_jobs) {
   database.create_missing_column_families = true;
   database.paranoid_checks = true;
 
-  // The log. What is opened after a crash is this long at most, and a memtable being flushed.
+  // The log. What is opened after a crash is this long at most, and the memtables being flushed.
   database.max_total_wal_size = memtable + memtable / 4;
   database.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   // A vector memtable full of what was recovered would be read by every look-up.

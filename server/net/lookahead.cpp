@@ -28,7 +28,9 @@ std::size_t Lookahead::look_ahead(const Connection& connection, std::string_view
 
 std::size_t Lookahead::foresee(const Connection& connection, std::string_view bytes) {
   using Status = protocol::RequestParser::Status;
-  if (connection.parser.in_request()) return 0;  // it begins in the middle of one
+  // Going over the first part of a long request again with each piece that comes would cost more
+  // than it can gain.
+  if (connection.parser.in_request()) return 0;
   std::size_t requests = 0;
   glance_.reset();
   while (keys_.size() < kKeysMax && glance_.parse(bytes) == Status::request) {

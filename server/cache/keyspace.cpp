@@ -98,8 +98,9 @@ void Keyspace::Impl::install(DatabaseId id, std::string_view key, Entry* loaded,
     loaded->set_type(type);
   }
   const std::lock_guard guard(shard.lock);
-  // What RAM knows is newer; and a database that was flushed meanwhile is gone.
-  if (!alive(id) || shard.find(id, key, hash)) return release(loaded);
+  // What RAM knows is newer, and of a warm shard it knows everything: what is not there has been
+  // deleted since this was read. And a database that was flushed meanwhile is gone.
+  if (shard.warm || !alive(id) || shard.find(id, key, hash)) return release(loaded);
   if (type == ValueType::damaged) {
     damaged.fetch_add(1, std::memory_order_relaxed);
     settled.store(false, std::memory_order_release);

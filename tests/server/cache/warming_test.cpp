@@ -1,4 +1,6 @@
 #include <atomic>
+#include <condition_variable>
+#include <mutex>
 
 #include "tests/server/cache/keyspace_fixture.h"
 #include "tests/support/held_store.h"
@@ -31,6 +33,58 @@ class WarmingTest : public KeyspaceTest {
 
   HeldStore held_{store_};
 };
+
+// Stops whoever reads a key between its record and its touch row.
+class InterruptedReads : public HeldStore {
+ public:
+  using HeldStore::HeldStore;
+
+  Result<std::optional<std::string>> read(Column column, std::string_view key) override {
+    if (column == Column::touches) {
+      std::unique_lock lock(mutex_);
+      begun_ = true;
+      changed_.notify_all();
+      changed_.wait(lock, [&] { return may_end_; });
+    }
+    return HeldStore::read(column, key);
+  }
+  void wait_until_begun() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return begun_; });
+  }
+  void end() {
+    const std::lock_guard guard(mutex_);
+    may_end_ = true;
+    changed_.notify_all();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool begun_ = false;
+  bool may_end_ = false;
+};
+
+TEST_F(WarmingTest, WhatIsDeletedOnceAllIsLoadedIsNotBroughtBackByASlowRead) {
+  put("s:1", "alice");
+  stop();
+  InterruptedReads store(store_);
+  store.hold();
+  journal_ = std::move(*Journal::open(store, {}, log_));
+  keyspace_ = std::move(*Keyspace::open({}, clock_, *journal_, &store, log_));
+  const Key key = keyspace_->key(0, "s:1");
+  std::atomic<bool> ready = false;
+  ASSERT_FALSE(keyspace_->resolve({&key, 1}, [&](std::optional<Error>) { ready = true; }));
+  store.wait_until_begun();
+  store.let_go();
+  wait_until_warm();
+  EXPECT_TRUE(erase("s:1"));
+  upkeep();
+  store.end();
+  while (!ready) std::this_thread::yield();
+  EXPECT_EQ(get("s:1"), "(nil)");
+  stop();  // before the store goes
+}
 
 TEST_F(WarmingTest, AKeyNotYetLoadedIsReadWhenAskedFor) {
   put("s:1", "alice");

@@ -10,11 +10,13 @@ namespace sojourn::server {
 namespace {
 
 // Reads a large hash's rows, in order, until its collection ends.
-Result<std::unique_ptr<LargeHash>> read_fields(std::uint64_t collection, Cursor& fields) {
+Result<std::unique_ptr<LargeHash>> read_fields(std::uint64_t collection, Cursor& fields,
+                                               const std::atomic<bool>& stopping) {
   auto hash = std::make_unique<LargeHash>(collection);
   const auto prefix_bytes = collection_prefix(collection);
   const std::string_view prefix(prefix_bytes.data(), prefix_bytes.size());
   for (fields.seek(prefix); fields.valid() && fields.key().starts_with(prefix); fields.next()) {
+    if (stopping) return Error{Errc::unavailable, "the server is stopping"};
     const auto value = decode_field(fields.key(), fields.value());
     if (!value) return value.error();
     hash->put(fields.key().substr(prefix.size()), *value);
@@ -24,9 +26,10 @@ Result<std::unique_ptr<LargeHash>> read_fields(std::uint64_t collection, Cursor&
   return hash;
 }
 
-Result<Entry*> make_value(std::string_view key, const Record& record, Cursor& fields) {
+Result<Entry*> make_value(std::string_view key, const Record& record, Cursor& fields,
+                          const std::atomic<bool>& stopping) {
   if (record.type == RecordType::large_hash) {
-    auto hash = read_fields(record.collection, fields);
+    auto hash = read_fields(record.collection, fields, stopping);
     if (!hash) return hash.error();
     Entry* const entry = Entry::make(key, sizeof(LargeHash*));
     entry->set_type(ValueType::hash);
@@ -49,7 +52,8 @@ Result<Entry*> make_value(std::string_view key, const Record& record, Cursor& fi
 }  // namespace
 
 Result<Entry*> make_entry(std::string_view row_key, std::string_view row,
-                          std::optional<std::string_view> touch_row, Cursor& fields, Time now) {
+                          std::optional<std::string_view> touch_row, Cursor& fields,
+                          const std::atomic<bool>& stopping, Time now) {
   const auto record = decode_record(row_key, row);
   if (!record) return record.error();
   const auto split = split_row_key(row_key);
@@ -64,7 +68,7 @@ Result<Entry*> make_entry(std::string_view row_key, std::string_view row,
       version = touch->version;
     }
   }
-  auto made = make_value(split->key, *record, fields);
+  auto made = make_value(split->key, *record, fields, stopping);
   if (!made) return made.error();
   Entry* const entry = *made;
   entry->set_deadline(std::min(deadline, record->absolute_deadline));
@@ -128,10 +132,12 @@ std::optional<Error> ColdReader::read_one(const Wanted& wanted) {
   }
   const auto touch = store_.read(Column::touches, row_key);
   if (!touch) return touch.error();
-  Result<Entry*> entry = [&] {
-    std::lock_guard lock(fields_mutex_);
-    return make_entry(row_key, **row, *touch, *fields_, clock_.now());
-  }();
+  // Only a large hash needs the walk, and whoever reads a small session must not wait behind one.
+  std::unique_lock lock(fields_mutex_, std::defer_lock);
+  const auto record = decode_record(row_key, **row);
+  if (record && record->type == RecordType::large_hash) lock.lock();
+  Result<Entry*> entry = make_entry(row_key, **row, *touch, *fields_, stopping_, clock_.now());
+  if (lock) lock.unlock();
   if (entry) {
     install_(wanted, *entry, (*entry)->type());
     return std::nullopt;

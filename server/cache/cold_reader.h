@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -19,9 +20,11 @@
 namespace sojourn::server {
 
 // Turns a record, with its touch row if it has one, into an entry. `fields` walks Column::fields;
-// used for large hashes only. Fails with Errc::damaged, or as the store does.
+// used for large hashes only. Fails with Errc::damaged, or as the store does, or with
+// Errc::unavailable once `stopping` is set: a large hash can take seconds.
 Result<Entry*> make_entry(std::string_view row_key, std::string_view row,
-                          std::optional<std::string_view> touch_row, Cursor& fields, Time now);
+                          std::optional<std::string_view> touch_row, Cursor& fields,
+                          const std::atomic<bool>& stopping, Time now);
 
 // A few threads that read single keys from the store for workers, which never wait for a disk.
 // Threading: any thread.
@@ -62,7 +65,7 @@ class ColdReader {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Job> jobs_;
-  bool stopping_ = false;
+  std::atomic<bool> stopping_{false};  // changed under mutex_
   std::vector<std::thread> threads_;
 };
 

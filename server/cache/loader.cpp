@@ -70,14 +70,15 @@ void Loader::load_row() {
                  row_key.size());
     return;
   }
-  const auto entry =
-      make_entry(row_key, walks_.records->value(), touch_row, *walks_.fields, clock_.now());
+  const auto entry = make_entry(row_key, walks_.records->value(), touch_row, *walks_.fields,
+                                stopping_, clock_.now());
   if (entry) {
     if (const LargeHash* const hash = (*entry)->large_hash())
       collections_.insert(hash->collection());
     install_(split->database, split->key, *entry, (*entry)->type());
     return;
   }
+  if (entry.error().code == Errc::unavailable) return;  // stopping
   damaged_ = true;
   log_.warning("A record of database number {} (key of {} bytes, record of {}) cannot be read: {}",
                split->database, split->key.size(), walks_.records->value().size(),

@@ -229,7 +229,9 @@ int serve(const Invocation& invocation, Config& config, const Registry& registry
   notify_service_manager("STOPPING=1");
   stop.let_signals_kill();
   server.stop();
-  return write_the_rest(**journal, log);
+  const int status = write_the_rest(**journal, log);
+  (*keyspace)->abandon();
+  return status;
 }
 
 int run(std::span<const char* const> arguments) {

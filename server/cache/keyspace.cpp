@@ -137,6 +137,12 @@ void Keyspace::Impl::release(Entry* entry) {
 Keyspace::Keyspace() = default;
 Keyspace::~Keyspace() = default;
 
+void Keyspace::abandon() {
+  impl_->loader.reset();
+  impl_->cold_reader.reset();
+  (void)impl_->shards.release();
+}
+
 Result<std::unique_ptr<Keyspace>> Keyspace::open(Options options, const Clock& clock,
                                                  Journal& journal, Store* store, Log& log) {
   std::unique_ptr<Keyspace> keyspace(new Keyspace());

@@ -42,6 +42,9 @@ class Keyspace {
   static Result<std::unique_ptr<Keyspace>> open(Options options, const Clock& clock,
                                                 Journal& journal, Store* store, Log& log);
   ~Keyspace();
+  // Before the process ends: ends the threads, and leaves what is in RAM to the system, which takes
+  // it back at once. Nothing but the destructor may be called afterwards.
+  void abandon();
 
   Key key(std::uint16_t database, std::string_view name) const;
   // Has the processor fetch what looking these keys up and reading them will touch. Worth it for a

@@ -159,16 +159,6 @@ int write_the_rest(Journal& journal, Log& log) {
 
 int serve(const Invocation& invocation, Config& config, const Registry& registry, Log& log) {
   const std::shared_ptr<const Settings> settings = config.current();
-  PidFile pid_file;
-  if (!settings->pidfile.empty()) {
-    auto written = PidFile::write(settings->path_of(settings->pidfile));
-    if (!written) {
-      // As in Redis: worth a line, no reason not to serve.
-      log.warning("{}", written.error().detail);
-    } else {
-      pid_file = std::move(*written);
-    }
-  }
   greet(log, invocation, config);
   raise_limits(log, *settings);
   StopRequest stop;
@@ -183,6 +173,17 @@ int serve(const Invocation& invocation, Config& config, const Registry& registry
   // Where sessions live across restarts, and the one way there.
   auto store = open_store(invocation, *settings, log);
   if (!store) return fail(log, store.error().detail);
+  // Not before: until the port and the data are ours, the file may be another server's.
+  PidFile pid_file;
+  if (!settings->pidfile.empty()) {
+    auto written = PidFile::write(settings->path_of(settings->pidfile));
+    if (!written) {
+      // As in Redis: worth a line, no reason not to serve.
+      log.warning("{}", written.error().detail);
+    } else {
+      pid_file = std::move(*written);
+    }
+  }
   SystemClock clock(*store ? (*store)->highest_time_seen() : Time{});
   if (clock.behind_at_start() > Millis(0)) {
     log.warning(

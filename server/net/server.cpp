@@ -59,6 +59,9 @@ Server::Server(std::function<void()> on_shutdown) : on_shutdown_(std::move(on_sh
 Server::~Server() { stop(); }
 
 Result<void> Server::listen(const Settings& settings) {
+  if (settings.port == 0 && settings.unixsocket.empty()) {
+    return Error{Errc::network, "port is 0 and there is no unixsocket, so nobody could connect"};
+  }
   if (settings.port != 0) {
     std::size_t bound = 0;
     for (const std::string& address : settings.bind) {

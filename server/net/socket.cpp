@@ -83,12 +83,18 @@ std::string name_of(int socket, int (*ask)(int, sockaddr*, socklen_t*)) {
   return describe(address);
 }
 
-// A socket left behind by an earlier run would make bind() fail; anything else is not ours.
-Result<void> remove_stale_socket(const std::string& path) {
+// A socket left behind by an earlier run would make bind() fail. One that somebody answers on, or
+// anything else, is not ours.
+Result<void> remove_stale_socket(const std::string& path, const sockaddr* address,
+                                 socklen_t address_size) {
   struct stat found {};
   if (::lstat(path.c_str(), &found) != 0) return {};
   if (!S_ISSOCK(found.st_mode)) {
     return Error{Errc::network, fmt::format("{} is there already and is no socket", path)};
+  }
+  const FileDescriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (probe && ::connect(probe.get(), address, address_size) == 0) {
+    return Error{Errc::network, path + " is in use by another process"};
   }
   ::unlink(path.c_str());
   return {};
@@ -136,7 +142,9 @@ Result<FileDescriptor> listen_unix(const std::string& path, std::uint32_t permis
   std::memcpy(own.sun_path, path.c_str(), path.size() + 1);
   address.size = sizeof own;
 
-  if (auto removed = remove_stale_socket(path); !removed) return removed.error();
+  if (auto removed = remove_stale_socket(path, address.get(), address.size); !removed) {
+    return removed.error();
+  }
   FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket) return network_error("socket for", path, errno);
   // Between bind() and chmod() the path must not be more open than asked for, and nobody can

@@ -218,6 +218,23 @@ class Starting(program.SystemTest):
         said = self.run_in_vain("--port", str(server.port), "--dir", self.folder / "other")
         self.assertIn(f"{PORT_TAKEN} {server.port}", said)
 
+    def test_leaves_the_files_of_a_running_server_alone(self):
+        socket, pid = str(self.folder / "socket"), self.folder / "pid"
+        server = self.start_server(unixsocket=socket, pidfile=str(pid))
+        with open(pid, encoding="utf-8") as file:
+            running = file.read()
+        said = self.run_in_vain("--port", str(server.port), "--pidfile", str(pid), "--dir", "other")
+        self.assertIn(PORT_TAKEN, said)
+        said = self.run_in_vain("--port", "0", "--unixsocket", socket, "--dir", "other")
+        self.assertIn("in use by another process", said)
+        with open(pid, encoding="utf-8") as file:
+            self.assertEqual(file.read(), running)
+        with Connection(socket) as connection:
+            self.assertEqual(connection.call("PING"), "PONG")
+
+    def test_without_anything_to_listen_on_ends_with_a_line_about_it(self):
+        self.assertIn("nobody could connect", self.run_in_vain("--port", "0"))
+
     def test_on_a_directory_in_use_names_it(self):
         server = self.start_server()
         directory = os.path.join(server.directory, "data")

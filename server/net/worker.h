@@ -111,6 +111,8 @@ class Worker {
   std::size_t run_requests(Connection& connection, std::string_view bytes, std::size_t foreseen);
   bool run_request(Connection& connection, protocol::Words words, Time now);
   void refuse(Connection& connection, std::string_view error);
+  void refuse_http(Connection& connection);
+  bool may_warn(std::chrono::steady_clock::time_point& warned_at);
   void resume(std::uint64_t id, Connection::Waiting from);
   bool unauthenticated(const Connection& connection) const;
   std::size_t unsent_max(const Connection& connection) const;
@@ -168,6 +170,8 @@ class Worker {
   std::ptrdiff_t buffers_unreported_ = 0;
   std::function<void()> drained_;
   bool draining_ = false;
+  std::chrono::steady_clock::time_point http_warned_at_{};
+  std::chrono::steady_clock::time_point tls_warned_at_{};
   std::chrono::steady_clock::time_point next_publish_{};
   std::chrono::steady_clock::time_point keep_fresh_until_{};
   std::chrono::steady_clock::time_point next_scan_{};

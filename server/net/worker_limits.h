@@ -33,6 +33,9 @@ inline constexpr std::size_t kBuffersWorthClosing = 16 * 1024;
 
 // --- rhythm ---
 
+// A line in the log about one kind of stranger.
+inline constexpr std::chrono::seconds kWarnEvery{10};
+
 // Expired keys go, and their deletions are written, within this time and a little.
 inline constexpr std::chrono::milliseconds kTick{32};
 inline constexpr std::chrono::milliseconds kUpkeepBudget{1};

@@ -18,11 +18,14 @@ using Status = protocol::RequestParser::Status;
 constexpr char kTlsHandshake = 0x16;
 
 // A browser can be made to send a form to any port, and its lines would be run as inline requests.
-// Every such message holds one of these words at the start of a line.
+// Such a message begins with a verb, and every one has a Host: line (GET is a command of ours).
 bool is_http(protocol::Words words) {
   const std::string_view word = words.front();
-  if (word.size() != 4 && word.size() != 5) return false;
-  return equal_any_case(word, "post") || equal_any_case(word, "host:");
+  if (word.size() < 3 || word.size() > 7) return false;
+  constexpr std::string_view kWords[] = {"post",    "host:",   "put",   "delete", "head",
+                                         "options", "connect", "trace", "patch"};
+  return std::ranges::any_of(kWords,
+                             [&](std::string_view other) { return equal_any_case(word, other); });
 }
 
 }  // namespace
@@ -86,10 +89,12 @@ bool Worker::received_bytes(Connection& connection, Connection::Received receive
   }
   WorkerMetrics::add(metrics_.net_input_bytes, bytes.size());
   if (connection.state.bytes_read == bytes.size() && bytes.front() == kTlsHandshake) {
-    services_.log.warning(
-        "A TLS handshake from {} on a port without TLS: connection closed. Check the client's "
-        "settings.",
-        connection.state.peer_address);
+    if (may_warn(tls_warned_at_)) {
+      services_.log.warning(
+          "A TLS handshake from {} on a port without TLS: connection closed. Check the client's "
+          "settings.",
+          connection.state.peer_address);
+    }
     close_now(connection);
     return false;
   }
@@ -127,6 +132,10 @@ std::size_t Worker::run_requests(Connection& connection, std::string_view bytes,
       break;
     }
     const protocol::Words words = connection.parser.words();
+    if (rest.front() != '*' && !words.empty() && is_http(words)) {
+      refuse_http(connection);
+      break;
+    }
     if (!words.empty() && !run_request(connection, words, now)) break;
     rest.remove_prefix(connection.parser.consumed());
     if (restricted && !unauthenticated(connection)) {
@@ -145,14 +154,6 @@ std::size_t Worker::run_requests(Connection& connection, std::string_view bytes,
 
 // False when the request has not run and stays where it is.
 bool Worker::run_request(Connection& connection, protocol::Words words, Time now) {
-  if (is_http(words)) {
-    services_.log.warning(
-        "Possible attack: {} speaks HTTP to this port, as a web page made to send commands would. "
-        "Connection closed.",
-        connection.state.peer_address);
-    close_now(connection);
-    return false;
-  }
   ++requests_this_turn_;
   switch (dispatcher_.run(connection.state, words, connection.output, now, connection.wake)) {
     case Dispatcher::Outcome::done:
@@ -167,6 +168,24 @@ bool Worker::run_request(Connection& connection, protocol::Words words, Time now
   // What others see of a connection (its name, database, user) changes by these commands.
   const Command* const command = connection.state.last_command;
   if (command != nullptr && command->group == Group::connection) note_changed(connection, true);
+  return true;
+}
+
+void Worker::refuse_http(Connection& connection) {
+  if (may_warn(http_warned_at_)) {
+    services_.log.warning(
+        "Possible attack: {} speaks HTTP to this port, as a web page made to send commands would. "
+        "Connection closed.",
+        connection.state.peer_address);
+  }
+  close_now(connection);
+}
+
+// Strangers must not be able to fill the log.
+bool Worker::may_warn(std::chrono::steady_clock::time_point& warned_at) {
+  const auto now = std::chrono::steady_clock::now();
+  if (now - warned_at < kWarnEvery) return false;
+  warned_at = now;
   return true;
 }
 

@@ -96,6 +96,11 @@ TEST_F(Requests, OfHttpAreCutOff) {
   Peer post = connect();
   post.send("POST / HTTP/1.1\r\nHost: localhost\r\n\r\nSET s:1 evil\r\n");
   EXPECT_TRUE(post.is_closed());
+  for (const std::string verb : {"PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"}) {
+    Peer other = connect();
+    other.send(verb + " /SET HTTP/1.1\r\nSET s:1 evil\r\n");
+    EXPECT_TRUE(other.is_closed()) << verb;
+  }
   Peer get = connect();
   get.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\nSET s:1 evil\r\n");
   get.read_to_end();

@@ -33,7 +33,8 @@ std::size_t Lookahead::foresee(const Connection& connection, std::string_view by
   if (connection.parser.in_request()) return 0;
   std::size_t requests = 0;
   glance_.reset();
-  while (keys_.size() < kKeysMax && glance_.parse(bytes) == Status::request) {
+  while (keys_.size() < kKeysMax && requests < kKeysMax &&
+         glance_.parse(bytes) == Status::request) {
     // Most commands' only key is their first argument; for the others this is a guess without harm.
     if (const protocol::Words words = glance_.words(); words.size() > 1) {
       keys_.push_back(keyspace_.key(connection.state.database, words[1]));

@@ -62,7 +62,11 @@ void greet(Log& log, const Invocation& invocation, const Config& config) {
   } else {
     log.notice("Configuration loaded from {}", invocation.config_file);
   }
-  for (const std::string& note : config.notes()) log.notice("{}", note);
+  for (const std::string& note : config.notes()) {
+    // The others are settings that are weaker than they look.
+    const bool harmless = note.starts_with("No effect");
+    harmless ? log.notice("{}", note) : log.warning("{}", note);
+  }
   for (const auto& [name, to] : config.current()->rename_command) {
     if (!Registry::only_in_redis(name)) continue;
     log.notice("No effect: rename-command {} (there is no such command here)", name);

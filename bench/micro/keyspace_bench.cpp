@@ -123,9 +123,10 @@ BENCHMARK(BM_RemoveAThousandExpired);
 // Bytes beyond key and value: head of the entry, its share of a bucket, the shards.
 void BM_BytesPerKey(benchmark::State& state) {
   Fixture& f = fixture();
-  for (auto _ : state) benchmark::DoNotOptimize(f.keyspace->entry_bytes());
+  for (auto _ : state) benchmark::DoNotOptimize(f.keyspace->totals().entry_bytes);
   state.counters["bytes_beyond_key_and_value"] =
-      static_cast<double>(f.keyspace->entry_bytes()) / static_cast<double>(f.keyspace->size(0)) -
+      static_cast<double>(f.keyspace->totals().entry_bytes) /
+          static_cast<double>(f.keyspace->size(0)) -
       static_cast<double>(f.names[0].size() + kValue.size());
 }
 BENCHMARK(BM_BytesPerKey)->Iterations(1);

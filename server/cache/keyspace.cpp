@@ -39,8 +39,10 @@ Keyspace::Impl::Impl(Options options, const Clock& clock, Journal& journal, Stor
   for (std::size_t i = 0; i < kShards; ++i) due[i].store(kNeverDue, std::memory_order_relaxed);
 }
 
-bool Keyspace::Impl::alive(DatabaseId id) const {
-  return std::find(ids.begin(), ids.end(), id) != ids.end();
+std::optional<std::size_t> Keyspace::Impl::database_of(DatabaseId id) const {
+  const auto found = std::find(ids.begin(), ids.end(), id);
+  if (found == ids.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - ids.begin());
 }
 
 // --- which database is which ---
@@ -225,17 +227,6 @@ std::size_t Keyspace::size(std::uint16_t database) const {
   return keys;
 }
 
-std::size_t Keyspace::with_deadline(std::uint16_t database) const {
-  std::size_t keys = 0;
-  for (std::size_t i = 0; i < Impl::kShards; ++i) {
-    Shard& shard = impl_->shards[i];
-    const std::lock_guard guard(shard.lock);
-    const ShardPart* const part = shard.part(impl_->id_of(database));
-    if (part != nullptr) keys += part->with_deadline;
-  }
-  return keys;
-}
-
 JournalPosition Keyspace::flush(std::uint16_t database) {
   return impl_->remap([&](Journal::Unit& unit) {
     unit.erase_database(impl_->ids[database]);
@@ -287,26 +278,26 @@ std::uint64_t Keyspace::scan(std::uint16_t database, std::uint64_t cursor, std::
 }
 
 std::optional<std::string> Keyspace::random_key(std::uint16_t database) const {
-  constexpr int kTries = 32;
   std::optional<std::string> chosen;
   std::uint64_t seen = 0;
   const auto choose = [&](const Entry& entry) {
     if (random_number() % ++seen == 0) chosen = std::string(entry.key());
   };
-  for (int attempt = 0; attempt < kTries && !chosen; ++attempt) {
-    scan(database, random_number() & ((std::uint64_t{1} << kGenerationShift) - 1), 1, choose);
-  }
-  // Hardly any keys: the first there is.
-  std::uint64_t cursor = 0;
-  while (!chosen) {
-    cursor = scan(database, cursor, 1, choose);
-    if (cursor == 0) break;
-  }
+  const auto choose_from = [&](std::uint64_t cursor) {
+    do {
+      cursor = scan(database, cursor, 1, choose);
+    } while (!chosen && cursor != 0);
+  };
+  choose_from(random_number() & ((std::uint64_t{1} << kGenerationShift) - 1));
+  if (!chosen) choose_from(0);  // round the end
   return chosen;
 }
 
 bool Keyspace::warm() const { return impl_->warm.load(std::memory_order_acquire); }
 std::uint64_t Keyspace::loaded() const { return impl_->loaded.load(std::memory_order_relaxed); }
+std::uint64_t Keyspace::cold_reads() const {
+  return impl_->cold_reads.load(std::memory_order_relaxed);
+}
 
 bool Keyspace::resolve(std::span<const Key> keys, std::function<void(std::optional<Error>)> ready) {
   if (impl_->settled.load(std::memory_order_acquire)) return true;
@@ -342,17 +333,31 @@ void Keyspace::when_warm(std::function<void()> ready) {
 
 void Keyspace::set_active_expiry(bool on) { impl_->active_expiry = on; }
 
-Keyspace::Stats Keyspace::stats() const {
-  Stats stats;
-  stats.cold_reads = impl_->cold_reads.load(std::memory_order_relaxed);
+std::size_t Keyspace::Totals::keys() const {
+  std::size_t keys = 0;
+  for (const Database& database : databases) keys += database.keys;
+  return keys;
+}
+
+Keyspace::Totals Keyspace::totals() const {
+  Totals totals;
+  totals.entry_bytes = Impl::kShards * (sizeof(Shard) + sizeof(DueSlot));
+  totals.databases.resize(databases());
   for (std::size_t i = 0; i < Impl::kShards; ++i) {
     Shard& shard = impl_->shards[i];
     const std::lock_guard guard(shard.lock);
-    stats.hits += shard.hits;
-    stats.misses += shard.misses;
-    stats.expired += shard.expired;
+    totals.hits += shard.hits;
+    totals.misses += shard.misses;
+    totals.expired += shard.expired;
+    totals.entry_bytes += shard.entry_bytes + shard.table_bytes();
+    shard.visit_parts([&](const ShardPart& part) {
+      const std::optional<std::size_t> database = impl_->database_of(part.id);
+      if (!database || *database >= totals.databases.size()) return;
+      totals.databases[*database].keys += part.table.size() - part.absent;
+      totals.databases[*database].with_deadline += part.with_deadline;
+    });
   }
-  return stats;
+  return totals;
 }
 
 void Keyspace::reset_stats() {
@@ -362,16 +367,6 @@ void Keyspace::reset_stats() {
     const std::lock_guard guard(shard.lock);
     shard.hits = shard.misses = shard.expired = 0;
   }
-}
-
-std::size_t Keyspace::entry_bytes() const {
-  std::size_t bytes = Impl::kShards * (sizeof(Shard) + sizeof(DueSlot));
-  for (std::size_t i = 0; i < Impl::kShards; ++i) {
-    Shard& shard = impl_->shards[i];
-    const std::lock_guard guard(shard.lock);
-    bytes += shard.entry_bytes + shard.table_bytes();
-  }
-  return bytes;
 }
 
 std::size_t Keyspace::entry_bytes_of(const Entry& entry) const {

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "server/base/clock.h"
 #include "server/base/log.h"
@@ -29,12 +30,21 @@ class Keyspace {
     bool active_expiry = true;
   };
 
-  // Figures since the start (reset_stats()), summed over threads.
-  struct Stats {
+  // All shards summed up, for INFO and the like.
+  struct Totals {
+    // Since the start (reset_stats()).
     std::uint64_t hits = 0;
     std::uint64_t misses = 0;
     std::uint64_t expired = 0;
-    std::uint64_t cold_reads = 0;
+    // Now.
+    std::uint64_t entry_bytes = 0;  // what entries, tables and due lists take
+    struct Database {
+      std::size_t keys = 0;           // as size() counts them
+      std::size_t with_deadline = 0;  // of them, those that have a deadline
+    };
+    std::vector<Database> databases;
+
+    std::size_t keys() const;  // in all databases
   };
 
   // `store` is null when nothing is kept on disk. Otherwise reads which database is which from it,
@@ -55,7 +65,6 @@ class Keyspace {
 
   // --- whole databases; position: what a reply must wait for ---
   std::size_t size(std::uint16_t database) const;  // keys, expired ones not yet removed too
-  std::size_t with_deadline(std::uint16_t database) const;  // of them, those that have a deadline
   // Gone at once for everybody; memory and disk are given back in small steps afterwards.
   JournalPosition flush(std::uint16_t database);
   JournalPosition flush_all();
@@ -70,8 +79,9 @@ class Keyspace {
 
   // --- warming: while the store's records are still being loaded, a key may be on disk only ---
   bool warm() const;
-  // Records loaded so far, for INFO.
+  // For INFO: records loaded so far; keys that requests had read from disk, since reset_stats().
   std::uint64_t loaded() const;
+  std::uint64_t cold_reads() const;
   // True when all of these are known (in RAM, or known not to be there), so that a Transaction may
   // be made with them. Otherwise has them read by the pool and calls `ready` when they are, from
   // any thread, once; ask again then. On failure `ready` gets the error: the store cannot be read.
@@ -85,9 +95,9 @@ class Keyspace {
   bool upkeep(std::size_t worker, std::size_t workers, Millis budget);
   void set_active_expiry(bool on);  // DEBUG SET-ACTIVE-EXPIRE
 
-  Stats stats() const;
+  // Takes every shard's lock in turn, once: less than half a millisecond.
+  Totals totals() const;
   void reset_stats();
-  std::size_t entry_bytes() const;                       // what entries, tables and due lists take
   std::size_t entry_bytes_of(const Entry& entry) const;  // MEMORY USAGE
 
   Journal& journal();

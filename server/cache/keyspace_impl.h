@@ -32,7 +32,9 @@ struct Keyspace::Impl {
   // Which number a database has on disk. Changed only with every shard locked, so whoever holds any
   // one shard's lock may read it.
   DatabaseId id_of(std::uint16_t database) const { return ids[database]; }
-  bool alive(DatabaseId id) const;
+  // And back; nothing for a database that was flushed.
+  std::optional<std::size_t> database_of(DatabaseId id) const;
+  bool alive(DatabaseId id) const { return database_of(id).has_value(); }
   // Makes `change` to ids while nobody else can look, writes the outcome, and wakes the sweepers.
   JournalPosition remap(const std::function<void(Journal::Unit&)>& change);
   void write_mapping(Journal::Unit& unit) const;

@@ -13,16 +13,16 @@ void Gauges::Rate::read(std::uint64_t total_now, std::int64_t elapsed_ms) {
   total = total_now;
 }
 
-void Gauges::refresh(const Services& services, Time now) {
-  if (refreshing_.test_and_set(std::memory_order_acquire)) return;
+Keyspace::Totals Gauges::refresh(const Services& services, Time now) {
+  Keyspace::Totals totals = services.keyspace.totals();
+  if (refreshing_.test_and_set(std::memory_order_acquire)) return totals;
   const std::int64_t now_ms = unix_ms(now);
   const bool bounded = services.config.current()->maxmemory != 0;
   const Millis interval = bounded ? kMemoryInterval : kRateInterval;
   memory_due_ms_.store(now_ms + interval.count(), std::memory_order_relaxed);
 
   const Metrics& metrics = services.metrics;
-  const std::uint64_t used = services.keyspace.entry_bytes() +
-                             services.keyspace.journal().pending_bytes() +
+  const std::uint64_t used = totals.entry_bytes + services.keyspace.journal().pending_bytes() +
                              metrics.sum(&WorkerMetrics::input_buffer_bytes) +
                              metrics.sum(&WorkerMetrics::output_buffer_bytes);
   used_memory_.store(used, std::memory_order_relaxed);
@@ -36,6 +36,7 @@ void Gauges::refresh(const Services& services, Time now) {
     rates_read_ms_ = now_ms;
   }
   refreshing_.clear(std::memory_order_release);
+  return totals;
 }
 
 }  // namespace sojourn::server

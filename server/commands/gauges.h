@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "server/base/clock.h"
+#include "server/cache/keyspace.h"
 
 namespace sojourn::server {
 
@@ -24,10 +25,16 @@ class Gauges {
 
   // Cheap unless a reading is due: every kMemoryInterval with maxmemory, else every kRateInterval.
   void refresh_if_due(const Services& services, Time now) {
-    if (unix_ms(now) >= memory_due_ms_.load(std::memory_order_relaxed)) refresh(services, now);
+    std::int64_t due_ms = memory_due_ms_.load(std::memory_order_relaxed);
+    const std::int64_t now_ms = unix_ms(now);
+    if (now_ms < due_ms) return;
+    // One of those who find it due.
+    if (memory_due_ms_.compare_exchange_strong(due_ms, now_ms + kMemoryInterval.count())) {
+      refresh(services, now);
+    }
   }
-  // Reads all now.
-  void refresh(const Services& services, Time now);
+  // Reads all now, and returns the totals that were read for it.
+  Keyspace::Totals refresh(const Services& services, Time now);
   // The peak begins anew (CONFIG RESETSTAT).
   void reset_peak() { peak_.store(used_memory(), std::memory_order_relaxed); }
 

@@ -26,6 +26,7 @@ struct Source {
   const Services& services;
   const Settings& settings;
   const Journal& journal;
+  const Keyspace::Totals& totals;  // empty unless a section asked for needs them
   Time now;
 
   std::uint64_t sum(std::atomic<std::uint64_t> WorkerMetrics::*counter) const {
@@ -85,8 +86,7 @@ void memory(InfoWriter& out, const Source& source) {
   const std::uint64_t used = gauges.used_memory();
   const std::uint64_t peak = gauges.used_memory_peak();
   const std::uint64_t rss = resident_bytes();
-  const std::uint64_t dataset =
-      std::min<std::uint64_t>(used, source.services.keyspace.entry_bytes());
+  const std::uint64_t dataset = std::min(used, source.totals.entry_bytes);
   const std::uint64_t buffers = source.sum(&WorkerMetrics::input_buffer_bytes) +
                                 source.sum(&WorkerMetrics::output_buffer_bytes);
   out.bytes("used_memory", used);
@@ -171,7 +171,6 @@ std::uint64_t wrong_passwords(const Metrics& metrics) {
 
 void stats(InfoWriter& out, const Source& source) {
   const Gauges& gauges = *source.services.gauges;
-  const Keyspace::Stats keys = source.services.keyspace.stats();
   out.field("total_connections_received", source.sum(&WorkerMetrics::connections_received));
   out.field("total_commands_processed", source.sum(&WorkerMetrics::commands));
   out.field("instantaneous_ops_per_sec", gauges.commands_per_second());
@@ -187,7 +186,7 @@ void stats(InfoWriter& out, const Source& source) {
   out.field("sync_full", 0);
   out.field("sync_partial_ok", 0);
   out.field("sync_partial_err", 0);
-  out.field("expired_keys", keys.expired);
+  out.field("expired_keys", source.totals.expired);
   out.ratio("expired_stale_perc", 0);
   out.field("expired_time_cap_reached_count", 0);
   out.field("expire_cycle_cpu_milliseconds", 0);
@@ -195,8 +194,8 @@ void stats(InfoWriter& out, const Source& source) {
   out.field("evicted_clients", 0);
   out.field("total_eviction_exceeded_time", 0);
   out.field("current_eviction_exceeded_time", 0);
-  out.field("keyspace_hits", keys.hits);
-  out.field("keyspace_misses", keys.misses);
+  out.field("keyspace_hits", source.totals.hits);
+  out.field("keyspace_misses", source.totals.misses);
   out.field("pubsub_channels", 0);
   out.field("pubsub_patterns", 0);
   out.field("pubsubshard_channels", 0);
@@ -290,13 +289,11 @@ void latencystats(InfoWriter& out, const Source& source) {
 void cluster(InfoWriter& out, const Source&) { out.field("cluster_enabled", 0); }
 
 void keyspace(InfoWriter& out, const Source& source) {
-  const Keyspace& keys = source.services.keyspace;
-  for (std::size_t i = 0; i < keys.databases(); ++i) {
-    const auto database = static_cast<std::uint16_t>(i);
-    const std::size_t size = keys.size(database);
-    if (size == 0) continue;
+  for (std::size_t i = 0; i < source.totals.databases.size(); ++i) {
+    const auto& [keys, with_deadline] = source.totals.databases[i];
+    if (keys == 0) continue;
     out.field(fmt::format("db{}", i),
-              fmt::format("keys={},expires={},avg_ttl=0", size, keys.with_deadline(database)));
+              fmt::format("keys={},expires={},avg_ttl=0", keys, with_deadline));
   }
 }
 
@@ -321,7 +318,7 @@ void sojourn(InfoWriter& out, const Source& source) {
   out.text("storage_failure", journal.failure());
   out.flag("warming", !keys.warm());
   out.field("warming_loaded", keys.loaded());
-  out.field("cold_reads", keys.stats().cold_reads);
+  out.field("cold_reads", keys.cold_reads());
   out.field("journal_appended", journal.appended());
   out.field("journal_written", journal.written());
   out.field("journal_synced", journal.synced());
@@ -339,24 +336,25 @@ struct Section {
   std::string_view name;
   std::string_view title;
   bool in_default;
+  bool needs_totals;  // and gauges that are fresh: dear
   void (*write)(InfoWriter&, const Source&);
 };
 
 constexpr Section kSections[] = {
-    {"server", "Server", true, server},
-    {"clients", "Clients", true, clients},
-    {"memory", "Memory", true, memory},
-    {"persistence", "Persistence", true, persistence},
-    {"stats", "Stats", true, stats},
-    {"replication", "Replication", true, replication},
-    {"cpu", "CPU", true, cpu},
-    {"modules", "Modules", true, modules},
-    {"commandstats", "Commandstats", false, commandstats},
-    {"errorstats", "Errorstats", true, errorstats},
-    {"latencystats", "Latencystats", false, latencystats},
-    {"cluster", "Cluster", true, cluster},
-    {"keyspace", "Keyspace", true, keyspace},
-    {"sojourn", "Sojourn", true, sojourn},
+    {"server", "Server", true, false, server},
+    {"clients", "Clients", true, false, clients},
+    {"memory", "Memory", true, true, memory},
+    {"persistence", "Persistence", true, false, persistence},
+    {"stats", "Stats", true, true, stats},
+    {"replication", "Replication", true, false, replication},
+    {"cpu", "CPU", true, false, cpu},
+    {"modules", "Modules", true, false, modules},
+    {"commandstats", "Commandstats", false, false, commandstats},
+    {"errorstats", "Errorstats", true, false, errorstats},
+    {"latencystats", "Latencystats", false, false, latencystats},
+    {"cluster", "Cluster", true, false, cluster},
+    {"keyspace", "Keyspace", true, true, keyspace},
+    {"sojourn", "Sojourn", true, false, sojourn},
 };
 
 bool wanted(const Section& section, std::span<const std::string_view> names) {
@@ -371,9 +369,14 @@ bool wanted(const Section& section, std::span<const std::string_view> names) {
 }  // namespace
 
 std::string info_text(const Services& services, std::span<const std::string_view> names, Time now) {
-  services.gauges->refresh(services, now);
   const auto settings = services.config.current();
-  const Source source{services, *settings, services.keyspace.journal(), now};
+  Keyspace::Totals totals;
+  if (std::any_of(std::begin(kSections), std::end(kSections), [&](const Section& section) {
+        return section.needs_totals && wanted(section, names);
+      })) {
+    totals = services.gauges->refresh(services, now);
+  }
+  const Source source{services, *settings, services.keyspace.journal(), totals, now};
   std::string text;
   InfoWriter out(text);
   for (const Section& section : kSections) {

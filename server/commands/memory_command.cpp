@@ -16,15 +16,6 @@ double share(std::uint64_t part, std::uint64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
-// Every key of every database.
-std::uint64_t count_keys(const Keyspace& keyspace) {
-  std::uint64_t keys = 0;
-  for (std::size_t i = 0; i < keyspace.databases(); ++i) {
-    keys += keyspace.size(static_cast<std::uint16_t>(i));
-  }
-  return keys;
-}
-
 }  // namespace
 
 void memory_usage(Call& call) {
@@ -42,12 +33,12 @@ void memory_usage(Call& call) {
 
 void memory_stats(Call& call) {
   Services& services = call.services;
-  services.gauges->refresh(services, call.now);
+  const Keyspace::Totals totals = services.gauges->refresh(services, call.now);
   const std::uint64_t used = services.gauges->used_memory();
   const std::uint64_t peak = services.gauges->used_memory_peak();
-  const std::uint64_t dataset = std::min<std::uint64_t>(used, services.keyspace.entry_bytes());
+  const std::uint64_t dataset = std::min(used, totals.entry_bytes);
   const std::uint64_t rss = resident_bytes();
-  const std::uint64_t keys = count_keys(services.keyspace);
+  const std::uint64_t keys = totals.keys();
   const std::vector<std::pair<std::string_view, std::uint64_t>> figures{
       {"peak.allocated", peak},
       {"total.allocated", used},

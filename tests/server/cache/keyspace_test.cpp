@@ -39,8 +39,8 @@ TEST_F(KeyspaceTest, UpkeepRemovesWhatIsDueFromMemoryAndDisk) {
   advance(600ms);
   upkeep();
   EXPECT_EQ(keyspace_->size(0), 1u);
-  EXPECT_EQ(keyspace_->with_deadline(0), 0u);
-  EXPECT_EQ(keyspace_->stats().expired, 1000u);
+  EXPECT_EQ(keyspace_->totals().databases[0].with_deadline, 0u);
+  EXPECT_EQ(keyspace_->totals().expired, 1000u);
   stop();
   EXPECT_EQ(rows(Column::records), 1u);
   start();
@@ -207,14 +207,42 @@ TEST_F(KeyspaceTest, AFlushedDatabaseIsEmptyAtOnceAndStaysSo) {
   EXPECT_EQ(get("other", 3), "v");
 }
 
+TEST_F(KeyspaceTest, TotalsAreOfEachDatabaseUnderTheNumberItHasNow) {
+  put("a", "v");
+  put("b", "v", in(1000ms));
+  put("c", "v", in(1000ms), 3);
+  put("d", "v", kNever, 5);
+  get("a");
+  get("absent");
+  keyspace_->swap(3, 7);
+  keyspace_->flush(5);
+  const Keyspace::Totals totals = keyspace_->totals();
+  ASSERT_EQ(totals.databases.size(), keyspace_->databases());
+  for (std::size_t i = 0; i < totals.databases.size(); ++i) {
+    EXPECT_EQ(totals.databases[i].keys, i == 0 ? 2u : i == 7 ? 1u : 0u) << i;
+    EXPECT_EQ(totals.databases[i].with_deadline, i == 0 || i == 7 ? 1u : 0u) << i;
+  }
+  EXPECT_EQ(totals.keys(), 3u);
+}
+
+TEST_F(KeyspaceTest, ARandomKeyIsFoundWheneverThereIsOne) {
+  EXPECT_EQ(keyspace_->random_key(0), std::nullopt);
+  put("other", "v", kNever, 3);
+  put("due", "v", in(1ms));
+  advance(1ms);
+  EXPECT_EQ(keyspace_->random_key(0), std::nullopt);
+  put("only", "v");
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(keyspace_->random_key(0), "only");
+}
+
 TEST_F(KeyspaceTest, MemoryOfAFlushedDatabaseIsGivenBack) {
   wait_until_warm();
-  const std::size_t before = keyspace_->entry_bytes();
+  const std::size_t before = keyspace_->totals().entry_bytes;
   for (int i = 0; i < 5000; ++i) put("s:" + std::to_string(i), std::string(500, 'v'));
-  EXPECT_GT(keyspace_->entry_bytes(), before + 2'500'000);
+  EXPECT_GT(keyspace_->totals().entry_bytes, before + 2'500'000);
   keyspace_->flush_all();
   upkeep();
-  EXPECT_EQ(keyspace_->entry_bytes(), before);
+  EXPECT_EQ(keyspace_->totals().entry_bytes, before);
 }
 
 TEST_F(KeyspaceTest, FieldsOfAFlushedLargeHashLeaveTheDiskThoughTheServerDiesFirst) {

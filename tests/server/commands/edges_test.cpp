@@ -160,7 +160,7 @@ TEST_F(Edges, OfNumbersAreTakenOrRefusedByEveryCommand) {
         ASSERT_EQ(run("PING"), "PONG") << line;
       }
     }
-    ASSERT_LT(keyspace->entry_bytes(), 16u << 20) << request;
+    ASSERT_LT(keyspace->totals().entry_bytes, 16u << 20) << request;
   }
 }
 
@@ -175,7 +175,7 @@ TEST_F(Edges, OfOffsetsAreTakenOrRefused) {
     const bool small = edge.size() <= 5 && edge.find_first_not_of("0123456789") == edge.npos;
     EXPECT_EQ(written.starts_with("(integer) "), small && !edge.empty() && edge != "01")
         << edge << " " << written;
-    EXPECT_LT(keyspace->entry_bytes(), 16u << 20);
+    EXPECT_LT(keyspace->totals().entry_bytes, 16u << 20);
     run("DEL s");
   }
 }

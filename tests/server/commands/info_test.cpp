@@ -139,6 +139,19 @@ TEST_F(Info, CountsHitsMissesAndKeys) {
   EXPECT_EQ(fields["total_commands_processed"], "6");
 }
 
+TEST_F(Info, CountsKeysForEachSectionThatTellsOfThem) {
+  run("SET a 1 EX 100");
+  run("GET a");
+  ask({"keyspace"});
+  EXPECT_EQ(fields["db0"], "keys=1,expires=1,avg_ttl=0");
+  ask({"stats"});
+  EXPECT_EQ(fields["keyspace_hits"], "1");
+  ask({"memory"});
+  EXPECT_GT(std::stoull(fields["used_memory_dataset"]), 0u);
+  ask({"server", "keyspace"});
+  EXPECT_EQ(fields["db0"], "keys=1,expires=1,avg_ttl=0");
+}
+
 TEST_F(Info, TellsWhatEachCommandCost) {
   run("GET a");
   run("GET");

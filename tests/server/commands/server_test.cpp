@@ -49,7 +49,7 @@ TEST_F(ServerCommands, ResetstatBeginsCountersAnew) {
   run("GET a");
   run("GET");
   EXPECT_EQ(run("CONFIG RESETSTAT"), "OK");
-  EXPECT_EQ(keyspace->stats().misses, 0u);
+  EXPECT_EQ(keyspace->totals().misses, 0u);
   EXPECT_EQ(metrics.sum(&WorkerMetrics::error_replies), 0u);
   EXPECT_TRUE(metrics.errors().empty());
 }

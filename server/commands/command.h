@@ -79,6 +79,7 @@ struct KeySpec {
   // Not empty: the use is less unless the request has this option (SET ... GET).
   std::string_view option = {};
   KeyUse use_without_option = KeyUse{};
+  std::string_view notes = {};  // for people
 };
 inline constexpr KeySpec no_keys{};
 constexpr KeySpec one_key(KeyUse use) { return {1, 1, 1, use}; }
@@ -90,6 +91,10 @@ constexpr KeySpec every_second_key(KeyUse use) { return {1, -1, 2, use}; }  // M
 constexpr KeySpec two_keys(KeyUse first, KeyUse second) { return {1, 2, 1, first, second}; }
 constexpr KeySpec key_at(int word, KeyUse use) {  // OBJECT ENCODING
   return {static_cast<std::int16_t>(word), static_cast<std::int16_t>(word), 1, use};
+}
+constexpr KeySpec noted(std::string_view notes, KeySpec keys) {
+  keys.notes = notes;
+  return keys;
 }
 
 enum class Group : std::uint8_t { connection, generic, string, hash, server, scripting };

@@ -21,9 +21,13 @@ void simple_set(ReplyWriter& reply, const std::vector<std::string_view>& names,
 }
 
 // One run of keys, as Redis's key specifications put it.
-void key_spec(ReplyWriter& reply, const std::vector<std::string_view>& flags, int first, int last,
-              int step) {
-  reply.map(3);
+void key_spec(ReplyWriter& reply, std::string_view notes,
+              const std::vector<std::string_view>& flags, int first, int last, int step) {
+  reply.map(notes.empty() ? 3 : 4);
+  if (!notes.empty()) {
+    reply.bulk("notes");
+    reply.bulk(notes);
+  }
   reply.bulk("flags");
   simple_set(reply, flags);
   reply.bulk("begin_search");
@@ -49,16 +53,17 @@ void key_spec(ReplyWriter& reply, const std::vector<std::string_view>& flags, in
 }
 
 void key_specs(ReplyWriter& reply, const KeySpec& keys) {
-  if (keys.first == 0) return reply.array(0);
+  if (keys.first == 0) return reply.set(0);
   auto flags = key_flags(keys.use);
   if (!keys.option.empty()) flags.push_back("variable_flags");
   if (keys.use_rest == 0) {
-    reply.array(1);
-    return key_spec(reply, flags, keys.first, keys.last, keys.step);
+    reply.set(1);
+    return key_spec(reply, keys.notes, flags, keys.first, keys.last, keys.step);
   }
-  reply.array(2);
-  key_spec(reply, flags, keys.first, keys.first, keys.step);
-  key_spec(reply, key_flags(keys.use_rest), keys.first + keys.step, keys.last, keys.step);
+  reply.set(2);
+  key_spec(reply, keys.notes, flags, keys.first, keys.first, keys.step);
+  key_spec(reply, keys.notes, key_flags(keys.use_rest), keys.first + keys.step, keys.last,
+           keys.step);
 }
 
 void describe(ReplyWriter& reply, const Command& row) {
@@ -74,6 +79,8 @@ void describe(ReplyWriter& reply, const Command& row) {
   reply.set(all_tips.size());
   for (std::string_view tip : all_tips) reply.bulk(tip);
   key_specs(reply, row.keys);
+  // As Redis has it: a set when there are none, otherwise an array.
+  if (row.subcommands.empty()) return reply.set(0);
   reply.array(row.subcommands.size());
   for (const Command& sub : row.subcommands) describe(reply, sub);
 }
@@ -172,12 +179,7 @@ bool in_category(const Command& row, std::string_view category) {
                      [&](std::string_view name) { return equal_any_case(name, category); });
 }
 
-void reply_names(Call& call, const std::vector<std::string_view>& names) {
-  call.reply.array(names.size());
-  for (std::string_view name : names) call.reply.bulk(name);
-}
-
-// The names of all rows that fit, subcommands too, as Redis's filters go.
+// The names of all rows that fit, subcommands too.
 template <class Fits>
 void list_fitting(Call& call, Fits&& fits) {
   std::vector<std::string_view> names;
@@ -187,7 +189,8 @@ void list_fitting(Call& call, Fits&& fits) {
       if (fits(sub)) names.push_back(sub.full_name);
     }
   }
-  reply_names(call, names);
+  call.reply.array(names.size());
+  for (std::string_view name : names) call.reply.bulk(name);
 }
 
 }  // namespace
@@ -208,7 +211,7 @@ void command_info(Call& call) {
     if (const Command* row = call.services.registry.find_full_name(name)) {
       describe(call.reply, *row);
     } else {
-      call.reply.null_array();
+      call.reply.null();
     }
   }
 }
@@ -248,9 +251,7 @@ void command_getkeysandflags(Call& call) {
 void command_list(Call& call) {
   Args args = call.args();
   if (args.empty()) {
-    std::vector<std::string_view> names;
-    for (const Command* row : call.services.registry.all()) names.push_back(row->full_name);
-    return reply_names(call, names);
+    return list_fitting(call, [](const Command&) { return true; });
   }
   if (!args.option("FILTERBY") || args.left() != 2) return call.refuse("ERR syntax error");
   if (args.option("MODULE")) return call.reply.array(0);

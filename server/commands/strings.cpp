@@ -296,7 +296,8 @@ constexpr Command kStringCommands[] = {
      .group = Group::string, .run = get, .since = "1.0.0", .complexity = "O(1)", .syntax = "key",
      .summary = "Returns the string a key holds."},
     {.name = "set", .arity = at_least(3), .flags = kWrite | kDenyOom,
-     .keys = one_key_unless("GET", kOW | kUpdate, kRW | kAccess | kUpdate),
+     .keys = noted("RW and ACCESS only with GET",
+                   one_key_unless("GET", kOW | kUpdate, kRW | kAccess | kUpdate)),
      .group = Group::string, .run = set, .since = "1.0.0",
      .complexity = "O(1)",
      .syntax = "key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds "
@@ -327,7 +328,8 @@ constexpr Command kStringCommands[] = {
      .complexity = "O(1)", .syntax = "key",
      .summary = "Returns the string a key holds and deletes the key."},
     {.name = "getex", .arity = at_least(2), .flags = kWrite | kFast,
-     .keys = one_key(kRW | kAccess | kUpdate),
+     .keys = noted("RW and UPDATE since it may move the deadline",
+                   one_key(kRW | kAccess | kUpdate)),
      .group = Group::string, .run = getex, .since = "6.2.0",
      .complexity = "O(1)",
      .syntax = "key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT "

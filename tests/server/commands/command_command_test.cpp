@@ -10,8 +10,8 @@
 namespace sojourn::server {
 namespace {
 
-using ::testing::Contains;
-using ::testing::ElementsAre;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 using ::testing::Not;
 
 class CommandCommand : public CommandTest {
@@ -21,6 +21,14 @@ class CommandCommand : public CommandTest {
     std::string line;
     for (const auto& element : reply.elements) line += (line.empty() ? "" : " ") + element.text;
     return line;
+  }
+  // What stands behind the name; a failure if nothing does.
+  static protocol::Reply field(const protocol::Reply& map, std::string_view name) {
+    for (std::size_t i = 0; i + 1 < map.elements.size(); i += 2) {
+      if (map.elements[i].text == name) return map.elements[i + 1];
+    }
+    ADD_FAILURE() << "no " << name;
+    return {};
   }
 };
 
@@ -86,6 +94,9 @@ TEST_F(CommandCommand, AnswersNothingForWhatItDoesNotKnow) {
   EXPECT_TRUE(reply.elements[0].is_null());
   EXPECT_EQ(reply.elements[1].elements.at(0).text, "get");
   EXPECT_TRUE(reply.elements[2].is_null());
+  EXPECT_THAT(*client().try_raw({"COMMAND", "INFO", "nope"}), "*1\r\n$-1\r\n");
+  resp3();
+  EXPECT_THAT(*client().try_raw({"COMMAND", "INFO", "nope"}), "*1\r\n_\r\n");
 }
 
 TEST_F(CommandCommand, BareAndCountAgree) {
@@ -93,7 +104,12 @@ TEST_F(CommandCommand, BareAndCountAgree) {
   EXPECT_EQ(all.elements.size(), registry.all().size());
   EXPECT_EQ(ask({"COMMAND", "INFO"}), all);
   EXPECT_EQ(static_cast<std::size_t>(ask({"COMMAND", "COUNT"}).integer), all.elements.size());
-  EXPECT_EQ(ask({"COMMAND", "LIST"}).elements.size(), all.elements.size());
+}
+
+TEST_F(CommandCommand, ListsEveryRowWithItsSubcommands) {
+  EXPECT_EQ(ask({"COMMAND", "LIST"}).elements.size(), registry.rows().size());
+  EXPECT_THAT(joined(ask({"COMMAND", "LIST"})),
+              AllOf(HasSubstr(" config config|get "), HasSubstr(" get ")));
 }
 
 TEST_F(CommandCommand, UsesSetsAndMapsInResp3) {
@@ -102,6 +118,12 @@ TEST_F(CommandCommand, UsesSetsAndMapsInResp3) {
   const auto info = ask({"COMMAND", "INFO", "rename"}).elements.at(0);
   EXPECT_EQ(info.elements[2].type, Type::set);
   EXPECT_EQ(info.elements[6].type, Type::set);
+  EXPECT_EQ(info.elements[7].type, Type::set);
+  EXPECT_EQ(info.elements[8].type, Type::set);
+  EXPECT_EQ(info.elements[9].type, Type::set) << "no subcommands";
+  const auto container = ask({"COMMAND", "INFO", "config"}).elements.at(0);
+  EXPECT_EQ(container.elements[8].type, Type::set) << "no keys";
+  EXPECT_EQ(container.elements[9].type, Type::array) << "Redis's choice for subcommands";
   ASSERT_EQ(info.elements[8].elements.size(), 2u) << "one specification each: source, destination";
   EXPECT_EQ(info.elements[8].elements[0].type, Type::map);
   EXPECT_EQ(ask({"COMMAND", "DOCS", "get"}).type, Type::map);
@@ -109,8 +131,8 @@ TEST_F(CommandCommand, UsesSetsAndMapsInResp3) {
 
 TEST_F(CommandCommand, ListsWhatAFilterLetsThrough) {
   const std::string strings = joined(ask({"COMMAND", "LIST", "FILTERBY", "ACLCAT", "string"}));
-  EXPECT_THAT(strings, ::testing::HasSubstr("getrange"));
-  EXPECT_THAT(strings, Not(::testing::HasSubstr("hget")));
+  EXPECT_THAT(strings, HasSubstr("getrange"));
+  EXPECT_THAT(strings, Not(HasSubstr("hget")));
   EXPECT_EQ(joined(ask({"COMMAND", "LIST", "FILTERBY", "PATTERN", "hge*"})), "hget hgetall");
   EXPECT_EQ(joined(ask({"COMMAND", "LIST", "FILTERBY", "PATTERN", "CLIENT|SETN*"})),
             "client|setname");
@@ -125,7 +147,7 @@ TEST_F(CommandCommand, TellsWhatIsDoneToTheKeys) {
     std::string all;
     const auto specs = ask({"COMMAND", "INFO", name}).elements.at(0).elements.at(8);
     for (const auto& spec : specs.elements) {
-      all += (all.empty() ? "" : ", ") + joined(spec.elements.at(1));
+      all += (all.empty() ? "" : ", ") + joined(field(spec, "flags"));
     }
     return all;
   };
@@ -134,6 +156,8 @@ TEST_F(CommandCommand, TellsWhatIsDoneToTheKeys) {
   EXPECT_EQ(flags("del"), "RM delete");
   EXPECT_EQ(flags("renamenx"), "RW access delete, OW insert");
   EXPECT_EQ(flags("ping"), "");
+  const auto set = ask({"COMMAND", "INFO", "set"}).elements.at(0).elements.at(8);
+  EXPECT_EQ(field(set.elements.at(0), "notes").text, "RW and ACCESS only with GET");
 }
 
 TEST_F(CommandCommand, FindsTheKeysOfARequest) {

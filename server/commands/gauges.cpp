@@ -26,7 +26,11 @@ Keyspace::Totals Gauges::refresh(const Services& services, Time now) {
                              metrics.sum(&WorkerMetrics::input_buffer_bytes) +
                              metrics.sum(&WorkerMetrics::output_buffer_bytes);
   used_memory_.store(used, std::memory_order_relaxed);
-  peak_.store(std::max(used, used_memory_peak()), std::memory_order_relaxed);
+  const std::uint64_t told =
+      used + (services.store != nullptr ? services.store->memory_bytes() : 0);
+  told_memory_.store(told, std::memory_order_relaxed);
+  peak_.store(std::max(told, told_memory_peak()), std::memory_order_relaxed);
+  if (told_memory_at_start() == 0) start_.store(told, std::memory_order_relaxed);
 
   const std::int64_t elapsed_ms = now_ms - rates_read_ms_;
   if (elapsed_ms >= kRateInterval.count()) {

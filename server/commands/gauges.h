@@ -17,7 +17,11 @@ class Gauges {
  public:
   // What entries, tables, the journal and connections' buffers take, as maxmemory counts it.
   std::uint64_t used_memory() const { return used_memory_.load(std::memory_order_relaxed); }
-  std::uint64_t used_memory_peak() const { return peak_.load(std::memory_order_relaxed); }
+  // As INFO tells it: with the storage engine's own, which has a budget of its own and is no
+  // matter of maxmemory.
+  std::uint64_t told_memory() const { return told_memory_.load(std::memory_order_relaxed); }
+  std::uint64_t told_memory_peak() const { return peak_.load(std::memory_order_relaxed); }
+  std::uint64_t told_memory_at_start() const { return start_.load(std::memory_order_relaxed); }
   // Over the last whole second or more.
   std::uint64_t commands_per_second() const { return commands_.per_second.load(); }
   std::uint64_t input_bytes_per_second() const { return input_.per_second.load(); }
@@ -36,7 +40,7 @@ class Gauges {
   // Reads all now, and returns the totals that were read for it.
   Keyspace::Totals refresh(const Services& services, Time now);
   // The peak begins anew (CONFIG RESETSTAT).
-  void reset_peak() { peak_.store(used_memory(), std::memory_order_relaxed); }
+  void reset_peak() { peak_.store(told_memory(), std::memory_order_relaxed); }
 
   static constexpr Millis kMemoryInterval{100};
   static constexpr Millis kRateInterval{1000};
@@ -50,7 +54,9 @@ class Gauges {
 
   std::atomic<std::int64_t> memory_due_ms_{0};
   std::atomic<std::uint64_t> used_memory_{0};
+  std::atomic<std::uint64_t> told_memory_{0};
   std::atomic<std::uint64_t> peak_{0};
+  std::atomic<std::uint64_t> start_{0};  // 0: not read yet
   Rate commands_, input_, output_;
   std::atomic_flag refreshing_ = ATOMIC_FLAG_INIT;
   std::int64_t rates_read_ms_ = 0;  // by whoever holds refreshing_

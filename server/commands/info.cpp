@@ -38,6 +38,10 @@ double share(std::uint64_t part, std::uint64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
+std::int64_t difference(std::uint64_t a, std::uint64_t b) {
+  return static_cast<std::int64_t>(a) - static_cast<std::int64_t>(b);
+}
+
 void server(InfoWriter& out, const Source& source) {
   const ServerInfo& info = source.services.info;
   const auto uptime =
@@ -83,9 +87,9 @@ void clients(InfoWriter& out, const Source& source) {
 
 void memory(InfoWriter& out, const Source& source) {
   const Gauges& gauges = *source.services.gauges;
-  const std::uint64_t used = gauges.used_memory();
-  const std::uint64_t peak = gauges.used_memory_peak();
-  const std::uint64_t rss = resident_bytes();
+  const std::uint64_t used = gauges.told_memory();
+  const std::uint64_t peak = gauges.told_memory_peak();
+  const auto [rss, heap] = resident_memory();
   const std::uint64_t dataset = std::min(used, source.totals.entry_bytes);
   const std::uint64_t buffers = source.sum(&WorkerMetrics::input_buffer_bytes) +
                                 source.sum(&WorkerMetrics::output_buffer_bytes);
@@ -94,23 +98,34 @@ void memory(InfoWriter& out, const Source& source) {
   out.bytes("used_memory_peak", peak);
   out.field("used_memory_peak_perc", fmt::format("{:.2f}%", 100 * share(used, peak)));
   out.field("used_memory_overhead", used - dataset);
-  out.field("used_memory_startup", 0);
+  out.field("used_memory_startup", gauges.told_memory_at_start());
   out.field("used_memory_dataset", dataset);
   out.field("used_memory_dataset_perc", fmt::format("{:.2f}%", 100 * share(dataset, used)));
+  // Asking the allocator itself would hold its locks while it walks all that is free.
   out.field("allocator_allocated", used);
-  out.field("allocator_active", rss);
-  out.field("allocator_resident", rss);
+  out.field("allocator_active", heap);
+  out.field("allocator_resident", heap);
   out.bytes("total_system_memory", system_memory_bytes());
+  out.field("used_memory_vm_eval", 0);
   out.bytes("used_memory_lua", 0);
-  out.bytes("used_memory_scripts", 0);
+  out.field("used_memory_scripts_eval", 0);
   out.field("number_of_cached_scripts", 0);
   out.field("number_of_functions", 0);
   out.field("number_of_libraries", 0);
+  out.field("used_memory_vm_functions", 0);
+  out.bytes("used_memory_vm_total", 0);
+  out.field("used_memory_functions", 0);
+  out.bytes("used_memory_scripts", 0);
   out.bytes("maxmemory", source.settings.maxmemory);
   out.field("maxmemory_policy", source.settings.maxmemory_policy);
+  out.ratio("allocator_frag_ratio", share(heap, used));
+  out.field("allocator_frag_bytes", difference(heap, used));
+  out.ratio("allocator_rss_ratio", 1);
+  out.field("allocator_rss_bytes", 0);
+  out.ratio("rss_overhead_ratio", share(rss, heap));
+  out.field("rss_overhead_bytes", difference(rss, heap));
   out.ratio("mem_fragmentation_ratio", share(rss, used));
-  out.field("mem_fragmentation_bytes",
-            static_cast<std::int64_t>(rss) - static_cast<std::int64_t>(used));
+  out.field("mem_fragmentation_bytes", difference(rss, used));
   out.field("mem_not_counted_for_evict", 0);
   out.field("mem_replication_backlog", 0);
   out.field("mem_total_replication_buffers", 0);
@@ -205,12 +220,20 @@ void stats(InfoWriter& out, const Source& source) {
   out.field("slave_expires_tracked_keys", 0);
   out.field("active_defrag_hits", 0);
   out.field("active_defrag_misses", 0);
+  out.field("active_defrag_key_hits", 0);
+  out.field("active_defrag_key_misses", 0);
+  out.field("total_active_defrag_time", 0);
+  out.field("current_active_defrag_time", 0);
   out.field("tracking_total_keys", 0);
   out.field("tracking_total_items", 0);
   out.field("tracking_total_prefixes", 0);
   out.field("unexpected_error_replies", 0);
   out.field("total_error_replies", source.sum(&WorkerMetrics::error_replies));
   out.field("dump_payload_sanitizations", 0);
+  out.field("io_threaded_reads_processed", 0);
+  out.field("io_threaded_writes_processed", 0);
+  out.field("reply_buffer_shrinks", 0);
+  out.field("reply_buffer_expands", 0);
   out.field("client_query_buffer_limit_disconnections",
             source.sum(&WorkerMetrics::query_limit_disconnections));
   out.field("client_output_buffer_limit_disconnections",
@@ -249,6 +272,8 @@ void cpu_time(InfoWriter& out, std::string_view suffix, int who) {
 void cpu(InfoWriter& out, const Source&) {
   cpu_time(out, "", RUSAGE_SELF);
   cpu_time(out, "_children", RUSAGE_CHILDREN);
+  // Which serves requests in Redis: here, the worker that answers.
+  cpu_time(out, "_main_thread", RUSAGE_THREAD);
 }
 
 void modules(InfoWriter&, const Source&) {}

@@ -34,15 +34,15 @@ void memory_usage(Call& call) {
 void memory_stats(Call& call) {
   Services& services = call.services;
   const Keyspace::Totals totals = services.gauges->refresh(services, call.now);
-  const std::uint64_t used = services.gauges->used_memory();
-  const std::uint64_t peak = services.gauges->used_memory_peak();
+  const std::uint64_t used = services.gauges->told_memory();
+  const std::uint64_t peak = services.gauges->told_memory_peak();
   const std::uint64_t dataset = std::min(used, totals.entry_bytes);
-  const std::uint64_t rss = resident_bytes();
+  const auto [rss, heap] = resident_memory();
   const std::uint64_t keys = totals.keys();
   const std::vector<std::pair<std::string_view, std::uint64_t>> figures{
       {"peak.allocated", peak},
       {"total.allocated", used},
-      {"startup.allocated", 0},
+      {"startup.allocated", services.gauges->told_memory_at_start()},
       {"replication.backlog", 0},
       {"clients.slaves", 0},
       {"clients.normal", services.metrics.sum(&WorkerMetrics::input_buffer_bytes) +
@@ -56,8 +56,8 @@ void memory_stats(Call& call) {
       {"keys.bytes-per-key", keys == 0 ? 0 : dataset / keys},
       {"dataset.bytes", dataset},
       {"allocator.allocated", used},
-      {"allocator.active", rss},
-      {"allocator.resident", rss},
+      {"allocator.active", heap},
+      {"allocator.resident", heap},
   };
   call.reply.map(figures.size() + 4);
   for (const auto& [name, value] : figures) {

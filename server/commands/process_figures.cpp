@@ -10,13 +10,17 @@
 
 namespace sojourn::server {
 
-std::uint64_t resident_bytes() {
+Resident resident_memory() {
   std::FILE* file = std::fopen("/proc/self/statm", "r");
-  if (file == nullptr) return 0;
-  unsigned long long all_pages = 0, resident_pages = 0;
-  const int fields = std::fscanf(file, "%llu %llu", &all_pages, &resident_pages);
+  if (file == nullptr) return {};
+  unsigned long long all_pages = 0, resident_pages = 0, shared_pages = 0;
+  const int fields =
+      std::fscanf(file, "%llu %llu %llu", &all_pages, &resident_pages, &shared_pages);
   std::fclose(file);
-  return fields == 2 ? resident_pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)) : 0;
+  if (fields != 3) return {};
+  const auto page_bytes = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  return {.all = resident_pages * page_bytes,
+          .allocated = (resident_pages - shared_pages) * page_bytes};
 }
 
 std::uint64_t system_memory_bytes() {

@@ -6,7 +6,11 @@
 namespace sojourn::server {
 
 // What the system says of this process and machine.
-std::uint64_t resident_bytes();
+struct Resident {
+  std::uint64_t all = 0;        // bytes in RAM
+  std::uint64_t allocated = 0;  // of them, no file's: the heap, and a little for stacks
+};
+Resident resident_memory();
 std::uint64_t system_memory_bytes();
 std::string system_name();  // "Linux 6.1.0-18-amd64 x86_64"
 

@@ -262,6 +262,9 @@ Time RocksStore::highest_time_seen() const { return impl_->keeper->highest_time(
 
 void RocksStore::note_time(Time now) { impl_->keeper->note_time(now); }
 
+// Memtables are charged to the cache: see rocks_options.cpp.
+std::uint64_t RocksStore::memory_bytes() const { return impl_->cache->GetUsage(); }
+
 void RocksStore::describe(
     const std::function<void(std::string_view, std::string_view)>& figure) const {
   const auto number = [&](std::string_view name, std::uint64_t value) {
@@ -283,7 +286,7 @@ void RocksStore::describe(
   number("store_durable_sequence", impl_->keeper->durable());
   number("store_failed", impl_->events->failure().has_value());
   sum("store_memtable_bytes", Properties::kSizeAllMemTables);
-  number("store_cache_bytes", impl_->cache->GetUsage());
+  number("store_cache_bytes", memory_bytes());
   number("store_cache_capacity_bytes", impl_->cache->GetCapacity());
   sum("store_records_and_fields_estimate", Properties::kEstimateNumKeys);
   sum("store_live_data_bytes", Properties::kEstimateLiveDataSize);

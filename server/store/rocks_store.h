@@ -56,6 +56,7 @@ class RocksStore : public Store {
   Result<std::optional<std::string>> read(Column column, std::string_view key) override;
   Result<std::unique_ptr<Cursor>> walk(Column column) override;
   StoreSequence sequence() const override;
+  std::uint64_t memory_bytes() const override;
   void describe(
       const std::function<void(std::string_view, std::string_view)>& figure) const override;
 

@@ -83,6 +83,8 @@ class Store {
   // The last sequence written.
   virtual StoreSequence sequence() const = 0;
 
+  // What it holds in RAM for itself.
+  virtual std::uint64_t memory_bytes() const { return 0; }
   // For INFO: names and values of the store's own figures, one call a figure.
   virtual void describe(
       const std::function<void(std::string_view name, std::string_view value)>& figure) const {

@@ -98,6 +98,7 @@ class FaultyStore : public Store {
 
   Result<std::unique_ptr<Cursor>> walk(Column column) override { return behind_.walk(column); }
   StoreSequence sequence() const override { return behind_.sequence(); }
+  std::uint64_t memory_bytes() const override { return behind_.memory_bytes(); }
   void describe(
       const std::function<void(std::string_view, std::string_view)>& figure) const override {
     behind_.describe(figure);

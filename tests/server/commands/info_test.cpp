@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "server/store/memory_store.h"
 #include "tests/support/command_fixture.h"
 
 namespace sojourn::server {
@@ -118,7 +119,11 @@ TEST_F(Info, HasTheFieldsThatClientsAndMonitorsRead) {
                            "master_replid",
                            "master_repl_offset",
                            "repl_backlog_size",
-                           "used_cpu_sys"}) {
+                           "used_cpu_sys",
+                           "used_cpu_sys_main_thread",
+                           "io_threaded_reads_processed",
+                           "reply_buffer_shrinks",
+                           "total_active_defrag_time"}) {
     EXPECT_TRUE(fields.contains(name)) << name;
   }
 }
@@ -221,6 +226,41 @@ TEST_F(Info, RemembersTheMemoryPeakUntilStatisticsAreReset) {
   run("CONFIG RESETSTAT");
   ask({"memory"});
   EXPECT_LT(std::stoull(fields["used_memory_peak"]), full);
+}
+
+// A store that says that it holds so much in RAM.
+class HeavyStore : public MemoryStore {
+ public:
+  std::uint64_t memory_bytes() const override { return 50'000'000; }
+};
+
+TEST_F(Info, CountsTheStoresMemoryThoughMaxmemoryDoesNot) {
+  run("SAVE");  // nothing is on its way to the store
+  ask({"memory"});
+  const auto without = std::stoull(fields["used_memory"]);
+  const std::string at_start = fields["used_memory_startup"];
+  EXPECT_GT(std::stoull(at_start), 0u);
+  const HeavyStore heavy;
+  services->store = &heavy;
+  ask({"memory"});
+  EXPECT_EQ(std::stoull(fields["used_memory"]), without + heavy.memory_bytes());
+  EXPECT_EQ(fields["used_memory_startup"], at_start);
+  ASSERT_EQ(run("CONFIG SET maxmemory 40mb"), "OK");
+  EXPECT_EQ(run("SET a 1"), "OK");
+}
+
+TEST_F(Info, HasEveryFieldThatRedisHasInItsMemorySection) {
+  ask({"memory"});
+  for (const char* name :
+       {"allocator_frag_ratio", "allocator_frag_bytes", "allocator_rss_ratio",
+        "allocator_rss_bytes", "rss_overhead_ratio", "rss_overhead_bytes", "used_memory_vm_eval",
+        "used_memory_vm_functions", "used_memory_vm_total", "used_memory_vm_total_human",
+        "used_memory_scripts_eval", "used_memory_functions"}) {
+    EXPECT_TRUE(fields.contains(name)) << name;
+  }
+  const auto heap = std::stoull(fields["allocator_resident"]);
+  EXPECT_GT(heap, 0u);
+  EXPECT_LT(heap, std::stoull(fields["used_memory_rss"])) << "the program's code is no heap";
 }
 
 TEST_F(Info, TellsOfTheStore) {

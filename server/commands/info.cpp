@@ -76,8 +76,9 @@ void clients(InfoWriter& out, const Source& source) {
   out.field("connected_clients", source.services.connections.count());
   out.field("cluster_connections", 0);
   out.field("maxclients", source.settings.maxclients);
-  out.field("client_recent_max_input_buffer", source.sum(&WorkerMetrics::input_buffer_bytes));
-  out.field("client_recent_max_output_buffer", source.sum(&WorkerMetrics::output_buffer_bytes));
+  const Metrics& metrics = source.services.metrics;
+  out.field("client_recent_max_input_buffer", metrics.max(&WorkerMetrics::largest_input_buffer));
+  out.field("client_recent_max_output_buffer", metrics.max(&WorkerMetrics::largest_output_buffer));
   out.field("blocked_clients", 0);
   out.field("tracking_clients", 0);
   out.field("clients_in_timeout_table", 0);
@@ -230,6 +231,8 @@ void stats(InfoWriter& out, const Source& source) {
   out.field("unexpected_error_replies", 0);
   out.field("total_error_replies", source.sum(&WorkerMetrics::error_replies));
   out.field("dump_payload_sanitizations", 0);
+  out.field("total_reads_processed", source.sum(&WorkerMetrics::reads));
+  out.field("total_writes_processed", source.sum(&WorkerMetrics::writes));
   out.field("io_threaded_reads_processed", 0);
   out.field("io_threaded_writes_processed", 0);
   out.field("reply_buffer_shrinks", 0);

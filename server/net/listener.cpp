@@ -107,8 +107,10 @@ void Listener::admit(FileDescriptor accepted) {
 void Listener::reject(const FileDescriptor& accepted, std::string_view error) {
   shared_.connections.fetch_sub(1, std::memory_order_relaxed);
   WorkerMetrics::add(workers_.front()->metrics().connections_rejected);
-  shared_.services.log.verbose("{} turned away: {}", peer_name(accepted.get()),
-                               error.substr(1, error.size() - 3));
+  if (shared_.services.log.enabled(LogLevel::verbose)) {
+    shared_.services.log.verbose("{} turned away: {}", peer_name(accepted.get()),
+                                 error.substr(1, error.size() - 3));
+  }
   // Sent if the fresh socket takes it, as it does; its peer is owed no more.
   (void)::send(accepted.get(), error.data(), error.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 }

@@ -242,6 +242,7 @@ void Worker::send_or_hold(Connection& connection, JournalPosition released) {
   } else {
     const std::uint64_t written_before = connection.state.bytes_written;
     if (connection.send() == Connection::Sent::failed) return close_now(connection);
+    WorkerMetrics::add(metrics_.writes);
     WorkerMetrics::add(metrics_.net_output_bytes, connection.state.bytes_written - written_before);
   }
   if (connection.unsent() == 0) {

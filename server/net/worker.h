@@ -124,7 +124,7 @@ class Worker {
   void upkeep();
   void resume_due(Time now);
   void end_unauthenticated(Time now);
-  void check_idle_and_soft_limits(Time now);
+  void look_through_connections(Time now);
   bool over_output_limit(Connection& connection, Time now);
   void count_buffers(Connection& connection);
   void report_buffers();

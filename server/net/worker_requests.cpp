@@ -87,6 +87,7 @@ bool Worker::received_bytes(Connection& connection, Connection::Received receive
     case Kind::bytes:
       break;
   }
+  WorkerMetrics::add(metrics_.reads);
   WorkerMetrics::add(metrics_.net_input_bytes, bytes.size());
   if (connection.state.bytes_read == bytes.size() && bytes.front() == kTlsHandshake) {
     if (may_warn(tls_warned_at_)) {

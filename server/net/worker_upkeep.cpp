@@ -47,7 +47,7 @@ void Worker::tick() {
   const auto moment = std::chrono::steady_clock::now();
   if (moment >= next_scan_) {
     next_scan_ = moment + kScanEvery;
-    check_idle_and_soft_limits(now);
+    look_through_connections(now);
   }
   publish_now_and_then();
   if (!upkeep_scheduled_) upkeep();
@@ -90,9 +90,13 @@ void Worker::end_unauthenticated(Time now) {
   }
 }
 
-void Worker::check_idle_and_soft_limits(Time now) {
+void Worker::look_through_connections(Time now) {
+  std::size_t largest_input = 0;
+  std::size_t largest_output = 0;
   for (auto& [id, connection] : connections_) {
     if (connection->closed) continue;
+    largest_input = std::max(largest_input, connection->input_bytes());
+    largest_output = std::max(largest_output, connection->output.capacity());
     const ConnectionState& state = connection->state;
     const bool idle =
         settings_->timeout.count() > 0 && connection->waiting == Waiting::nothing &&
@@ -100,6 +104,8 @@ void Worker::check_idle_and_soft_limits(Time now) {
     if (idle) services_.log.verbose("{} was idle: connection closed", state.peer_address);
     if (idle || over_output_limit(*connection, now)) close_now(*connection);
   }
+  metrics_.largest_input_buffer.store(largest_input, std::memory_order_relaxed);
+  metrics_.largest_output_buffer.store(largest_output, std::memory_order_relaxed);
 }
 
 bool Worker::over_output_limit(Connection& connection, Time now) {

@@ -14,6 +14,8 @@ constexpr Metrics::Counter kCounts[] = {
     &WorkerMetrics::commands,
     &WorkerMetrics::net_input_bytes,
     &WorkerMetrics::net_output_bytes,
+    &WorkerMetrics::reads,
+    &WorkerMetrics::writes,
     &WorkerMetrics::error_replies,
     &WorkerMetrics::output_limit_disconnections,
     &WorkerMetrics::query_limit_disconnections,

@@ -29,8 +29,12 @@ struct alignas(64) WorkerMetrics {
   std::atomic<std::uint64_t> commands{0};
   std::atomic<std::uint64_t> net_input_bytes{0};
   std::atomic<std::uint64_t> net_output_bytes{0};
-  std::atomic<std::uint64_t> input_buffer_bytes{0};   // held now
-  std::atomic<std::uint64_t> output_buffer_bytes{0};  // held now
+  std::atomic<std::uint64_t> reads{0};                  // of sockets that had something
+  std::atomic<std::uint64_t> writes{0};                 // to sockets
+  std::atomic<std::uint64_t> input_buffer_bytes{0};     // held now
+  std::atomic<std::uint64_t> output_buffer_bytes{0};    // held now
+  std::atomic<std::uint64_t> largest_input_buffer{0};   // of one connection, a second ago at most
+  std::atomic<std::uint64_t> largest_output_buffer{0};  // likewise
   std::atomic<std::uint64_t> error_replies{0};
   std::atomic<std::uint64_t> output_limit_disconnections{0};
   std::atomic<std::uint64_t> query_limit_disconnections{0};

@@ -159,6 +159,20 @@ TEST_F(WarmingTest, ALargeHashIsReadWholeWhenAskedFor) {
   EXPECT_EQ(get_field("h", "f1234"), "value");
 }
 
+TEST_F(WarmingTest, ASmallSessionDoesNotWaitBehindALargeHash) {
+  for (int i = 0; i < 2000; ++i) put_field("h", "f" + std::to_string(i), "value");
+  put("s:1", "alice");
+  restart_cold();
+  held_.hold_fields_too();
+  const Key hash = keyspace_->key(0, "h");
+  std::atomic<bool> hash_is_read = false;
+  ASSERT_FALSE(keyspace_->resolve({&hash, 1}, [&](std::optional<Error>) { hash_is_read = true; }));
+  EXPECT_EQ(get("s:1"), "alice");
+  EXPECT_FALSE(hash_is_read);
+  load();
+  while (!hash_is_read) std::this_thread::yield();
+}
+
 TEST_F(WarmingTest, WhoWaitsForTheEndIsTold) {
   restart_cold();
   std::atomic<int> told = 0;

@@ -1,5 +1,9 @@
 // Bytes in, replies out: however they are cut, however many there are.
 
+#include <fstream>
+#include <string>
+#include <utility>
+
 #include "tests/server/net/server_fixture.h"
 
 namespace sojourn::server {
@@ -105,6 +109,25 @@ TEST_F(Requests, OfHttpAreCutOff) {
   get.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\nSET s:1 evil\r\n");
   get.read_to_end();
   EXPECT_EQ(connect().ask("EXISTS s:1"), ":0");
+}
+
+TEST_F(Requests, OfStrangersDoNotFillTheLog) {
+  const std::string path = directory.path() + "/log";
+  log = std::move(*Log::open(path, LogLevel::warning));
+  start({}, 1);
+  for (int i = 0; i < 20; ++i) {
+    Peer http = connect();
+    http.send("POST / HTTP/1.1\r\n");
+    EXPECT_TRUE(http.is_closed());
+    Peer tls = connect();
+    tls.send(std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11));
+    EXPECT_TRUE(tls.is_closed());
+  }
+  std::ifstream file(path);
+  std::string line;
+  int lines = 0;
+  while (std::getline(file, line)) ++lines;
+  EXPECT_EQ(lines, 2);
 }
 
 TEST_F(Requests, OfTlsAreCutOff) {

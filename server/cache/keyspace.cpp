@@ -194,6 +194,7 @@ Key Keyspace::key(std::uint16_t database, std::string_view name) const {
 }
 
 void Keyspace::prefetch(std::span<const Key> keys) const {
+  keys = keys.first(std::min(keys.size(), kPrefetchMax));
   Impl& impl = *impl_;
   for (const Key& key : keys) {
     const char* const shard = reinterpret_cast<const char*>(&impl.shard_of(key.hash));

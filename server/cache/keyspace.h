@@ -57,9 +57,11 @@ class Keyspace {
   void abandon();
 
   Key key(std::uint16_t database, std::string_view name) const;
-  // Has the processor fetch what looking these keys up and reading them will touch. Worth it for a
-  // group of them (8 to 32) well before the first is used: each alone waits for memory two or three
-  // times, together they wait once.
+  // Has the processor fetch what looking these keys up and reading them will touch, of the first
+  // kPrefetchMax only: more would push one another out of the nearest cache. Worth it well
+  // before the first is used: each alone waits for memory two or three times, together they wait
+  // once.
+  static constexpr std::size_t kPrefetchMax = 32;
   void prefetch(std::span<const Key> keys) const;
   std::size_t databases() const;
 

@@ -30,8 +30,6 @@ std::string_view shown(std::string_view word, std::size_t room) {
 }
 
 constexpr std::size_t kShownMax = 128;
-// More would push one another out of the nearest cache before they are used.
-constexpr std::size_t kPrefetchedMax = 32;
 
 std::string unknown_command(protocol::Words words) {
   std::string arguments;
@@ -152,10 +150,7 @@ Dispatcher::Outcome Dispatcher::run_with_keys(Request& request) {
     if (const Outcome outcome = wait_for_keys(request); outcome != Outcome::done) return outcome;
     if (request.reply.out().size() != reply_begin) return Outcome::done;  // could not be read
   }
-  if (keys_.size() > 1) {
-    const std::span<const Key> all(keys_);
-    services_.keyspace.prefetch(all.first(std::min(all.size(), kPrefetchedMax)));
-  }
+  if (keys_.size() > 1) services_.keyspace.prefetch(keys_);
   Transaction transaction(services_.keyspace, keys_, request.now);
   Call call(services_, request.connection, request.reply, *request.command, request.words,
             &transaction, keys_, request.now);

@@ -33,7 +33,7 @@ std::size_t Lookahead::foresee(const Connection& connection, std::string_view by
   if (connection.parser.in_request()) return 0;
   std::size_t requests = 0;
   glance_.reset();
-  while (keys_.size() < kKeysMax && requests < kKeysMax &&
+  while (keys_.size() < Keyspace::kPrefetchMax && requests < Keyspace::kPrefetchMax &&
          glance_.parse(bytes) == Status::request) {
     // Most commands' only key is their first argument; for the others this is a guess without harm.
     if (const protocol::Words words = glance_.words(); words.size() > 1) {

@@ -28,7 +28,7 @@ class Lookahead {
 
   // Another connection's bytes fit, and waiting for them is worth it.
   bool has_room() const {
-    return arrivals_.size() < kArrivalsMax && keys_.size() < kKeysMax &&
+    return arrivals_.size() < kArrivalsMax && keys_.size() < Keyspace::kPrefetchMax &&
            used_ + kScratchBytes <= kMemoryBytes;
   }
   // kScratchBytes of room; has_room() must hold.
@@ -46,8 +46,6 @@ class Lookahead {
 
  private:
   static constexpr std::size_t kArrivalsMax = 16;
-  // More keys than this would push one another out of the nearest cache.
-  static constexpr std::size_t kKeysMax = 32;
   static constexpr std::size_t kMemoryBytes = 2 * kScratchBytes;
 
   std::size_t foresee(const Connection& connection, std::string_view bytes);

@@ -7,7 +7,6 @@
 #include <cstring>
 #include <filesystem>
 #include <utility>
-#include <vector>
 
 namespace sojourn::server {
 namespace {
@@ -88,7 +87,7 @@ IOStatus RocksFiles::sync_logs() {
   std::set<std::string> directories;
   {
     const std::lock_guard lock(mutex_);
-    logs.assign(logs_.begin(), logs_.end());
+    logs = logs_;
     directories.swap(directories_);
   }
   for (const LogPtr& log : logs) {
@@ -107,14 +106,14 @@ RocksFiles::LogPtr RocksFiles::add_log(const std::string& path,
                                        std::unique_ptr<rocksdb::FSWritableFile> file) {
   auto log = std::make_shared<OpenLog>(std::move(file));
   const std::lock_guard lock(mutex_);
-  logs_.insert(log);
+  logs_.push_back(log);
   directories_.insert(std::filesystem::path(path).parent_path().string());
   return log;
 }
 
 void RocksFiles::remove_log(const LogPtr& log) {
   const std::lock_guard lock(mutex_);
-  logs_.erase(log);
+  std::erase(logs_, log);
 }
 
 IOStatus RocksFiles::NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace sojourn::server {
 
@@ -24,7 +25,8 @@ class RocksFiles : public rocksdb::FileSystemWrapper {
   const char* Name() const override { return "SojournFiles"; }
 
   // When it returns OK, everything appended to any log before the call is durable, in the log or
-  // because RocksDB has it in its tables.
+  // because RocksDB has it in its tables. The older log goes first, so that a power cut in between
+  // leaves no newer change without the older ones.
   rocksdb::IOStatus sync_logs();
 
   rocksdb::IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
@@ -41,9 +43,9 @@ class RocksFiles : public rocksdb::FileSystemWrapper {
   LogPtr add_log(const std::string& path, std::unique_ptr<rocksdb::FSWritableFile> file);
   void remove_log(const LogPtr& log);
 
-  std::mutex syncing_;  // one sync at a time, so that each waits for what it claims
-  std::mutex mutex_;    // guards what follows; never held while a disk is waited for
-  std::set<LogPtr> logs_;
+  std::mutex syncing_;                 // one sync at a time, so that each waits for what it claims
+  std::mutex mutex_;                   // guards what follows; never held while a disk is waited for
+  std::vector<LogPtr> logs_;           // the oldest first
   std::set<std::string> directories_;  // have logs whose names are not durable yet
 };
 

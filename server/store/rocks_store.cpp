@@ -15,6 +15,7 @@
 #include "server/store/rocks_events.h"
 #include "server/store/rocks_files.h"
 #include "server/store/rocks_options.h"
+#include "server/store/rocks_recovery.h"
 #include "server/store/rocks_rows.h"
 #include "server/store/rocks_status.h"
 #include "server/store/watermark.h"
@@ -92,6 +93,7 @@ struct RocksStore::Impl {
                                                              : rocksdb::FileSystem::Default())),
         environment(rocksdb::NewCompositeEnv(files)),
         events(std::make_shared<RocksEvents>(log)),
+        stop_at_hole(log),
         log(log) {}
   ~Impl();
 
@@ -106,6 +108,7 @@ struct RocksStore::Impl {
   const std::shared_ptr<RocksFiles> files;
   const std::unique_ptr<rocksdb::Env> environment;
   const std::shared_ptr<RocksEvents> events;
+  StopAtHole stop_at_hole;
   Log& log;
   std::shared_ptr<rocksdb::Cache> cache;
   std::unique_ptr<rocksdb::DB> database;
@@ -151,6 +154,7 @@ Result<void> RocksStore::Impl::open_database() {
   setup.database.env = environment.get();
   setup.database.info_log = make_rocks_logger(log);
   setup.database.listeners = {events};
+  setup.database.wal_filter = &stop_at_hole;
   rocksdb::DB* opened = nullptr;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   const rocksdb::Status status = rocksdb::DB::Open(

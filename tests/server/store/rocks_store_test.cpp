@@ -355,8 +355,8 @@ TEST_F(RocksStoreTest, StaysWithinItsLogAndItsTablesUnderManyOverwrites) {
   for (const auto& entry : disk::directory_iterator(data("db"))) {
     if (entry.path().extension() == ".log") log_bytes += entry.file_size();
   }
-  // A memtable is 4 MiB here.
-  EXPECT_LT(log_bytes, 20u * 1024 * 1024);
+  // A memtable is 4 MiB here, and six may be waiting for the flush; all that was written is 61 MiB.
+  EXPECT_LT(log_bytes, 40u * 1024 * 1024);
   EXPECT_EQ(rows(*store).size(), keys);
 }
 

@@ -24,15 +24,40 @@ IOStatus make_private(const std::string& path) {
 
 class RocksFiles::OpenLog {
  public:
-  explicit OpenLog(std::unique_ptr<rocksdb::FSWritableFile> file) : file_(std::move(file)) {}
+  OpenLog(RocksFiles& files, std::string path, const rocksdb::FileOptions& options)
+      : files_(files), path_(std::move(path)), options_(options) {
+    create().PermitUncheckedError();  // else finish() tries again
+  }
 
+  // For the thread that writes; nothing before the file is created.
   rocksdb::FSWritableFile* file() const { return file_.get(); }
-  void appended(std::size_t bytes) { appended_.fetch_add(bytes, std::memory_order_release); }
+
+  IOStatus append(const rocksdb::Slice& data) {
+    if (waiting_.empty() && file_) {
+      IOStatus status = write(data);
+      if (!status.IsNoSpace()) return status;
+    }
+    waiting_.append(data.data(), data.size());
+    files_.unfinished_ = true;
+    return IOStatus::OK();
+  }
+  IOStatus finish() {
+    if (waiting_.empty()) return IOStatus::OK();
+    const std::lock_guard lock(mutex_);
+    IOStatus status = IOStatus::OK();
+    // RocksDB closes a log only when all of it is in synced tables, or is synced itself.
+    if (!closed_) {
+      if (!file_) status = create();
+      if (status.ok() && torn_) status = reopen();
+      if (status.ok()) status = write(waiting_);
+    }
+    if (status.ok()) waiting_ = {};
+    return status;
+  }
 
   IOStatus sync() {
     const std::lock_guard lock(mutex_);
     const std::uint64_t appended = appended_.load(std::memory_order_acquire);
-    // RocksDB closes a log only when all of it is in synced tables, or is synced itself.
     if (closed_ || synced_ == appended) return IOStatus::OK();
     IOStatus status = file_->Sync({}, nullptr);
     if (status.ok()) synced_ = appended;
@@ -41,57 +66,120 @@ class RocksFiles::OpenLog {
   IOStatus close(const IOOptions& options, IODebugContext* debug) {
     const std::lock_guard lock(mutex_);
     closed_ = true;
-    return file_->Close(options, debug);
+    return file_ ? file_->Close(options, debug) : IOStatus::OK();
+  }
+  // A hint, not worth waiting for a sync.
+  IOStatus range_sync(std::uint64_t offset, std::uint64_t bytes, const IOOptions& options,
+                      IODebugContext* debug) {
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock || !file_) return IOStatus::OK();
+    return file_->RangeSync(offset, bytes, options, debug);
   }
 
  private:
-  const std::unique_ptr<rocksdb::FSWritableFile> file_;
-  std::atomic<std::uint64_t> appended_{0};
-  std::mutex mutex_;  // held while syncing, so that the descriptor stays open
-  std::uint64_t synced_ = 0;
-  bool closed_ = false;
-};
-
-class RocksFiles::LogFile : public rocksdb::FSWritableFileWrapper {
- public:
-  LogFile(RocksFiles& files, LogPtr log)
-      : FSWritableFileWrapper(log->file()), files_(files), log_(std::move(log)) {}
-  ~LogFile() override { files_.remove_log(log_); }
-
-  IOStatus Append(const rocksdb::Slice& data, const IOOptions& options,
-                  IODebugContext* debug) override {
-    return noted(target()->Append(data, options, debug), data);
+  IOStatus write(const rocksdb::Slice& data) {
+    IOStatus status = file_->Append(data, {}, nullptr);
+    if (status.ok()) {
+      appended_.fetch_add(data.size(), std::memory_order_release);
+    } else {
+      torn_ = true;
+    }
+    return status;
   }
-  IOStatus Append(const rocksdb::Slice& data, const IOOptions& options,
-                  const rocksdb::DataVerificationInfo& verification,
-                  IODebugContext* debug) override {
-    return noted(target()->Append(data, options, verification, debug), data);
+  IOStatus create() {
+    IOStatus status = files_.target()->NewWritableFile(path_, options_, &file_, nullptr);
+    if (status.ok()) status = make_private(path_);
+    if (!status.ok()) {
+      file_.reset();
+      return status;
+    }
+    files_.created_in(std::filesystem::path(path_).parent_path().string());
+    return status;
   }
-  IOStatus Close(const IOOptions& options, IODebugContext* debug) override {
-    return log_->close(options, debug);
-  }
-
- private:
-  IOStatus noted(IOStatus status, const rocksdb::Slice& data) {
-    if (status.ok()) log_->appended(data.size());
+  // Without what a full disk did take of the last append. The file counts only whole appends, so
+  // that one that went on would lose its end when it is closed.
+  IOStatus reopen() {
+    IOStatus status = file_->Truncate(appended_, {}, nullptr);
+    if (!status.ok()) return status;
+    std::unique_ptr<rocksdb::FSWritableFile> again;
+    status = files_.target()->ReopenWritableFile(path_, options_, &again, nullptr);
+    if (!status.ok()) return status;
+    status = file_->Close({}, nullptr);
+    if (!status.ok()) return status;
+    file_ = std::move(again);
+    torn_ = false;
     return status;
   }
 
   RocksFiles& files_;
+  const std::string path_;
+  const rocksdb::FileOptions options_;
+  std::string waiting_;                     // appended by RocksDB, but not to the file
+  bool torn_ = false;                       // the file may have a part of what waits at its end
+  std::atomic<std::uint64_t> appended_{0};  // to the file
+  std::mutex mutex_;  // held while syncing, so that the descriptor stays open
+  std::unique_ptr<rocksdb::FSWritableFile> file_;  // replaced by the thread that writes, locked
+  std::uint64_t synced_ = 0;
+  bool closed_ = false;
+};
+
+class RocksFiles::LogFile : public rocksdb::FSWritableFile {
+ public:
+  LogFile(RocksFiles& files, LogPtr log) : files_(files), log_(std::move(log)) {
+    files_.add_log(log_);
+  }
+  ~LogFile() override { files_.remove_log(log_); }
+
+  IOStatus Append(const rocksdb::Slice& data, const IOOptions&, IODebugContext*) override {
+    return log_->append(data);
+  }
+  IOStatus Append(const rocksdb::Slice& data, const IOOptions&,
+                  const rocksdb::DataVerificationInfo&, IODebugContext*) override {
+    return log_->append(data);
+  }
+  IOStatus Flush(const IOOptions&, IODebugContext*) override { return IOStatus::OK(); }
+  IOStatus Sync(const IOOptions&, IODebugContext*) override { return log_->sync(); }
+  IOStatus Close(const IOOptions& options, IODebugContext* debug) override {
+    return log_->close(options, debug);
+  }
+  void SetWriteLifeTimeHint(rocksdb::Env::WriteLifeTimeHint hint) override {
+    if (auto* file = log_->file()) file->SetWriteLifeTimeHint(hint);
+  }
+  void SetPreallocationBlockSize(std::size_t bytes) override {
+    if (auto* file = log_->file()) file->SetPreallocationBlockSize(bytes);
+  }
+  void PrepareWrite(std::size_t offset, std::size_t bytes, const IOOptions& options,
+                    IODebugContext* debug) override {
+    if (auto* file = log_->file()) file->PrepareWrite(offset, bytes, options, debug);
+  }
+  IOStatus RangeSync(std::uint64_t offset, std::uint64_t bytes, const IOOptions& options,
+                     IODebugContext* debug) override {
+    return log_->range_sync(offset, bytes, options, debug);
+  }
+
+ private:
+  RocksFiles& files_;
   const LogPtr log_;
 };
 
+IOStatus RocksFiles::finish_logs() {
+  if (!unfinished_) return IOStatus::OK();
+  for (const LogPtr& log : logs()) {
+    if (IOStatus status = log->finish(); !status.ok()) return status;
+  }
+  unfinished_ = false;
+  return IOStatus::OK();
+}
+
 IOStatus RocksFiles::sync_logs() {
   const std::lock_guard one_at_a_time(syncing_);
-  std::vector<LogPtr> logs;
+  for (const LogPtr& log : logs()) {
+    if (IOStatus status = log->sync(); !status.ok()) return status;
+  }
   std::set<std::string> directories;
   {
     const std::lock_guard lock(mutex_);
-    logs = logs_;
     directories.swap(directories_);
-  }
-  for (const LogPtr& log : logs) {
-    if (IOStatus status = log->sync(); !status.ok()) return status;
   }
   for (const std::string& path : directories) {
     std::unique_ptr<rocksdb::FSDirectory> directory;
@@ -102,13 +190,9 @@ IOStatus RocksFiles::sync_logs() {
   return IOStatus::OK();
 }
 
-RocksFiles::LogPtr RocksFiles::add_log(const std::string& path,
-                                       std::unique_ptr<rocksdb::FSWritableFile> file) {
-  auto log = std::make_shared<OpenLog>(std::move(file));
+void RocksFiles::add_log(const LogPtr& log) {
   const std::lock_guard lock(mutex_);
   logs_.push_back(log);
-  directories_.insert(std::filesystem::path(path).parent_path().string());
-  return log;
 }
 
 void RocksFiles::remove_log(const LogPtr& log) {
@@ -116,16 +200,25 @@ void RocksFiles::remove_log(const LogPtr& log) {
   std::erase(logs_, log);
 }
 
+std::vector<RocksFiles::LogPtr> RocksFiles::logs() {
+  const std::lock_guard lock(mutex_);
+  return logs_;
+}
+
+void RocksFiles::created_in(const std::string& directory) {
+  const std::lock_guard lock(mutex_);
+  directories_.insert(directory);
+}
+
 IOStatus RocksFiles::NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
                                      std::unique_ptr<rocksdb::FSWritableFile>* file,
                                      IODebugContext* debug) {
-  IOStatus status = target()->NewWritableFile(path, options, file, debug);
-  if (status.ok()) status = make_private(path);
-  if (!status.ok()) return status;
   if (path.ends_with(".log")) {
-    *file = std::make_unique<LogFile>(*this, add_log(path, std::move(*file)));
+    *file = std::make_unique<LogFile>(*this, std::make_shared<OpenLog>(*this, path, options));
+    return IOStatus::OK();
   }
-  return status;
+  IOStatus status = target()->NewWritableFile(path, options, file, debug);
+  return status.ok() ? make_private(path) : status;
 }
 
 IOStatus RocksFiles::LockFile(const std::string& path, const IOOptions& options,

@@ -2,6 +2,7 @@
 
 #include <rocksdb/file_system.h>
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -11,21 +12,29 @@
 namespace sojourn::server {
 
 // The file system that RocksDB is given: another one, but that its new files are for their owner
-// only, whatever the umask, and that its logs are synced from here instead of by DB::SyncWAL.
+// only, whatever the umask, that RocksDB never learns of a log that the disk has no room for, and
+// that logs are synced from here instead of by DB::SyncWAL.
 //
-// Why: when the disk is full and a write to the log has failed, SyncWAL on that log fails too, for
-// good, and in Debian's build an assertion ends the process if the log was never synced before. A
-// plain fdatasync keeps what was acknowledged durable even then.
+// Why: RocksDB 7.8 does not come back from such a log. If it cannot be begun it never writes again,
+// and may fail an assertion when it is closed (DBImpl::ScheduleFlushes keeps references); if it
+// cannot be written while no memtable has rows, it goes on with it and fails an assertion in the
+// next write; syncing it fails for good. Debian's build has assertions on. So what a full disk does
+// not take waits here, and the owner has it written by finish_logs() before RocksDB writes more.
 //
-// Threading: any thread. A log being written, begun or given up never waits for a sync; only
-// closing one does.
+// Threading: any thread; finish_logs() on the thread that writes to the database. A log being
+// written, begun or given up never waits for a sync; only closing one does, and going on after the
+// disk was full.
 class RocksFiles : public rocksdb::FileSystemWrapper {
  public:
   using FileSystemWrapper::FileSystemWrapper;
   const char* Name() const override { return "SojournFiles"; }
 
-  // When it returns OK, everything appended to any log before the call is durable, in the log or
-  // because RocksDB has it in its tables. The older log goes first, so that a power cut in between
+  // Has what a full disk did not take written to the logs. Until it returns OK, the last
+  // DB::Write is not in the log even if it returned OK, and no other may follow.
+  rocksdb::IOStatus finish_logs();
+
+  // When it returns OK, everything in any log before the call is durable, there or because RocksDB
+  // has it in its tables. The older log goes first, so that a power cut in between
   // leaves no newer change without the older ones.
   rocksdb::IOStatus sync_logs();
 
@@ -40,9 +49,12 @@ class RocksFiles : public rocksdb::FileSystemWrapper {
   class LogFile;
   using LogPtr = std::shared_ptr<OpenLog>;  // owners: RocksDB's file, and a sync while it goes on
 
-  LogPtr add_log(const std::string& path, std::unique_ptr<rocksdb::FSWritableFile> file);
+  void add_log(const LogPtr& log);
   void remove_log(const LogPtr& log);
+  std::vector<LogPtr> logs();
+  void created_in(const std::string& directory);
 
+  std::atomic<bool> unfinished_{false};  // a log has something waiting
   std::mutex syncing_;                 // one sync at a time, so that each waits for what it claims
   std::mutex mutex_;                   // guards what follows; never held while a disk is waited for
   std::vector<LogPtr> logs_;           // the oldest first

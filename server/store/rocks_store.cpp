@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <filesystem>
 #include <utility>
 #include <vector>
@@ -101,6 +102,7 @@ struct RocksStore::Impl {
   Result<void> open_database();
   Error open_error(const rocksdb::Status& status) const;
   Result<void> check_usable() const;
+  rocksdb::Status write_to_log(rocksdb::WriteBatch& rows);
   Error write_error(const rocksdb::Status& status, std::size_t changes);
 
   const Options options;
@@ -114,6 +116,7 @@ struct RocksStore::Impl {
   std::unique_ptr<rocksdb::DB> database;
   RocksColumns columns{};
   std::unique_ptr<WatermarkKeeper> keeper;
+  std::atomic<StoreSequence> written{0};  // all up to here is in the log
 };
 
 RocksStore::Impl::~Impl() {
@@ -140,6 +143,7 @@ Result<void> RocksStore::Impl::open() {
   if (!found) return found.error();
   const StoreSequence there = database->GetLatestSequenceNumber();
   if (auto all = check_nothing_is_missing(options, existed, *found, there, log); !all) return all;
+  written = there;
   // Opening flushed what it recovered, so what is there is durable.
   auto kept = WatermarkKeeper::start(*files, options.directory, {there, found->watermark.time},
                                      options.watermark_interval, log);
@@ -186,6 +190,14 @@ Result<void> RocksStore::Impl::check_usable() const {
   return {};
 }
 
+// A batch that a full disk kept out of the log is there twice when it has been tried again: that is
+// the same as once.
+rocksdb::Status RocksStore::Impl::write_to_log(rocksdb::WriteBatch& rows) {
+  if (rocksdb::IOStatus status = files->finish_logs(); !status.ok()) return status;
+  const rocksdb::Status status = database->Write(write_options(), &rows);
+  return status.ok() ? files->finish_logs() : status;
+}
+
 Error RocksStore::Impl::write_error(const rocksdb::Status& status, std::size_t changes) {
   Error error =
       to_error(status, fmt::format("writing {} changes to {}", changes, options.directory));
@@ -219,8 +231,8 @@ Result<StoreSequence> RocksStore::write(Batch& batch, Stall stall) {
   const auto give_up = std::chrono::steady_clock::now() + impl_->options.stall_patience;
   while (true) {
     if (auto usable = impl_->check_usable(); !usable) return usable.error();
-    const rocksdb::Status status = impl_->database->Write(write_options(), &rows);
-    if (status.ok()) return impl_->database->GetLatestSequenceNumber();
+    const rocksdb::Status status = impl_->write_to_log(rows);
+    if (status.ok()) return impl_->written = impl_->database->GetLatestSequenceNumber();
     Error error = impl_->write_error(status, batch.changes());
     const bool again = error.code == Errc::unavailable && stall == Stall::wait &&
                        std::chrono::steady_clock::now() < give_up;
@@ -231,7 +243,7 @@ Result<StoreSequence> RocksStore::write(Batch& batch, Stall stall) {
 
 Result<void> RocksStore::sync() {
   if (auto usable = impl_->check_usable(); !usable) return usable;
-  const StoreSequence written = impl_->database->GetLatestSequenceNumber();
+  const StoreSequence written = impl_->written;
   const rocksdb::Status status = impl_->files->sync_logs();
   if (!status.ok()) {
     // Whatever it was, the kernel may have dropped the pages: never again.
@@ -260,7 +272,7 @@ Result<std::unique_ptr<Cursor>> RocksStore::walk(Column column) {
       std::move(rows), fmt::format("walking {} in {}", name_of(column), impl_->options.directory)));
 }
 
-StoreSequence RocksStore::sequence() const { return impl_->database->GetLatestSequenceNumber(); }
+StoreSequence RocksStore::sequence() const { return impl_->written; }
 
 Time RocksStore::highest_time_seen() const { return impl_->keeper->highest_time(); }
 

@@ -70,7 +70,8 @@ class Store {
   virtual ~Store() = default;
 
   virtual std::unique_ptr<Batch> make_batch() = 0;
-  // All of the batch or nothing. Errc::disk_full: nothing written, may be tried again.
+  // All of the batch or nothing. Errc::disk_full: it does not survive a crash yet, but reads may
+  // find it; the same batch must be tried again, before any other, until it is written.
   // Errc::unavailable: nothing written, may be tried again; with Stall::wait only after a long
   // wait. Errc::storage: whether it was written is unknown, and no write may follow.
   virtual Result<StoreSequence> write(Batch& batch, Stall stall) = 0;

@@ -14,6 +14,7 @@ class FaultyFileSystem : public rocksdb::FileSystemWrapper {
   const char* Name() const override { return "FaultyFileSystem"; }
 
   void set_full(bool full) { full_ = full; }                        // writes fail with "no space"
+  void set_full_for_tables(bool full) { full_for_tables_ = full; }  // only for RocksDB's tables
   void set_writes_broken(bool broken) { writes_broken_ = broken; }  // with an I/O error
   void set_syncs_broken(bool broken) { syncs_broken_ = broken; }
   std::size_t syncs() const { return syncs_; }  // asked for, of files
@@ -21,15 +22,22 @@ class FaultyFileSystem : public rocksdb::FileSystemWrapper {
   rocksdb::IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
                                     std::unique_ptr<rocksdb::FSWritableFile>* file,
                                     rocksdb::IODebugContext* debug) override {
-    if (full_) return no_space();
+    if (full_ || (full_for_tables_ && path.ends_with(".sst"))) return no_space();
     const rocksdb::IOStatus status = target()->NewWritableFile(path, options, file, debug);
+    if (status.ok()) *file = std::make_unique<File>(*this, std::move(*file));
+    return status;
+  }
+  rocksdb::IOStatus ReopenWritableFile(const std::string& path, const rocksdb::FileOptions& options,
+                                       std::unique_ptr<rocksdb::FSWritableFile>* file,
+                                       rocksdb::IODebugContext* debug) override {
+    const rocksdb::IOStatus status = target()->ReopenWritableFile(path, options, file, debug);
     if (status.ok()) *file = std::make_unique<File>(*this, std::move(*file));
     return status;
   }
   rocksdb::IOStatus GetFreeSpace(const std::string& path, const rocksdb::IOOptions& options,
                                  std::uint64_t* bytes, rocksdb::IODebugContext* debug) override {
     const rocksdb::IOStatus status = target()->GetFreeSpace(path, options, bytes, debug);
-    if (full_) *bytes = 0;
+    if (full_ || full_for_tables_) *bytes = 0;
     return status;
   }
 
@@ -75,6 +83,7 @@ class FaultyFileSystem : public rocksdb::FileSystemWrapper {
   }
 
   std::atomic<bool> full_{false};
+  std::atomic<bool> full_for_tables_{false};
   std::atomic<bool> writes_broken_{false};
   std::atomic<bool> syncs_broken_{false};
   std::atomic<std::size_t> syncs_{0};

@@ -21,7 +21,7 @@ std::string normal(const std::string& path) {
 
 std::string parent_of(const std::string& path) { return disk::path(path).parent_path().string(); }
 
-IOStatus power_is_off() { return IOStatus::IOError("the power is off"); }
+IOStatus opened_before() { return IOStatus::IOError("it was opened before the power was cut"); }
 
 }  // namespace
 
@@ -37,9 +37,10 @@ class ForgetfulFileSystem::File : public rocksdb::FSWritableFileOwnerWrapper {
   IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& options,
                   rocksdb::IODebugContext* debug) override {
     const std::lock_guard lock(files_.mutex_);
-    if (IOStatus status = usable(); !status.ok()) return status;
+    if (boot_ != files_.boot_) return opened_before();
+    const bool counts = files_.counts();
     const IOStatus status = target()->Append(data, options, debug);
-    if (status.ok()) node_->written += data.size();
+    if (status.ok() && counts) node_->written += data.size();
     return status;
   }
   IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& options,
@@ -48,8 +49,8 @@ class ForgetfulFileSystem::File : public rocksdb::FSWritableFileOwnerWrapper {
   }
   IOStatus Sync(const rocksdb::IOOptions&, rocksdb::IODebugContext*) override {
     const std::lock_guard lock(files_.mutex_);
-    if (IOStatus status = usable(); !status.ok()) return status;
-    node_->synced = node_->written;
+    if (boot_ != files_.boot_) return opened_before();
+    if (files_.counts()) node_->synced = node_->written;
     return IOStatus::OK();
   }
   IOStatus Fsync(const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) override {
@@ -62,9 +63,9 @@ class ForgetfulFileSystem::File : public rocksdb::FSWritableFileOwnerWrapper {
   IOStatus Truncate(std::uint64_t size, const rocksdb::IOOptions& options,
                     rocksdb::IODebugContext* debug) override {
     const std::lock_guard lock(files_.mutex_);
-    if (IOStatus status = usable(); !status.ok()) return status;
+    if (boot_ != files_.boot_) return opened_before();
     // Only ever to cut off what was allocated ahead.
-    CHECK(size == node_->written);
+    CHECK(!files_.counts() || size == node_->written);
     return target()->Truncate(size, options, debug);
   }
   IOStatus PositionedAppend(const rocksdb::Slice&, std::uint64_t, const rocksdb::IOOptions&,
@@ -73,11 +74,6 @@ class ForgetfulFileSystem::File : public rocksdb::FSWritableFileOwnerWrapper {
   }
 
  private:
-  IOStatus usable() {
-    if (boot_ != files_.boot_) return power_is_off();
-    return files_.spend_operation();
-  }
-
   ForgetfulFileSystem& files_;
   const NodePtr node_;
   const std::uint64_t boot_;
@@ -90,9 +86,8 @@ class ForgetfulFileSystem::Directory : public rocksdb::FSDirectory {
 
   IOStatus Fsync(const rocksdb::IOOptions&, rocksdb::IODebugContext*) override {
     const std::lock_guard lock(files_.mutex_);
-    if (boot_ != files_.boot_) return power_is_off();
-    if (IOStatus status = files_.spend_operation(); !status.ok()) return status;
-    files_.make_durable(path_);
+    if (boot_ != files_.boot_) return opened_before();
+    if (files_.counts()) files_.make_durable(path_);
     return IOStatus::OK();
   }
   IOStatus FsyncWithDirOptions(const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug,
@@ -159,6 +154,8 @@ void ForgetfulFileSystem::power_on(std::optional<std::uint64_t> seed) {
   }
   pending_.clear();
 
+  for (const std::string& name : dark_) disk::remove_all(name);
+  dark_.clear();
   for (auto name = now_.rbegin(); name != now_.rend(); ++name) {
     if (!name->second->is_directory) disk::remove(name->first);
   }
@@ -192,20 +189,19 @@ void ForgetfulFileSystem::power_on(std::optional<std::uint64_t> seed) {
   ++boot_;
 }
 
-IOStatus ForgetfulFileSystem::spend_operation() {
+bool ForgetfulFileSystem::counts() {
   if (operations_left_ == 0) powered_ = false;
-  if (!powered_) return power_is_off();
+  if (!powered_) return false;
   --operations_left_;
   ++operations_;
-  return IOStatus::OK();
-}
-
-IOStatus ForgetfulFileSystem::check_power() const {
-  const std::lock_guard lock(mutex_);
-  return powered_ ? IOStatus::OK() : power_is_off();
+  return true;
 }
 
 void ForgetfulFileSystem::note(const std::string& path, NodePtr node) {
+  if (!powered_) {
+    if (node) dark_.insert(path);
+    return;
+  }
   if (node) {
     now_[path] = node;
   } else {
@@ -243,27 +239,12 @@ void ForgetfulFileSystem::clear_cellar() {
   }
 }
 
-IOStatus ForgetfulFileSystem::NewSequentialFile(const std::string& path,
-                                                const rocksdb::FileOptions& options,
-                                                std::unique_ptr<rocksdb::FSSequentialFile>* file,
-                                                rocksdb::IODebugContext* debug) {
-  if (IOStatus status = check_power(); !status.ok()) return status;
-  return target()->NewSequentialFile(path, options, file, debug);
-}
-
-IOStatus ForgetfulFileSystem::NewRandomAccessFile(
-    const std::string& path, const rocksdb::FileOptions& options,
-    std::unique_ptr<rocksdb::FSRandomAccessFile>* file, rocksdb::IODebugContext* debug) {
-  if (IOStatus status = check_power(); !status.ok()) return status;
-  return target()->NewRandomAccessFile(path, options, file, debug);
-}
-
 IOStatus ForgetfulFileSystem::NewWritableFile(const std::string& path,
                                               const rocksdb::FileOptions& options,
                                               std::unique_ptr<rocksdb::FSWritableFile>* file,
                                               rocksdb::IODebugContext* debug) {
   const std::lock_guard lock(mutex_);
-  if (IOStatus status = spend_operation(); !status.ok()) return status;
+  counts();
   const std::string name = normal(path);
   // A new file rather than the old one emptied, so that the old bytes stay in the cellar.
   disk::remove(name);
@@ -282,7 +263,6 @@ IOStatus ForgetfulFileSystem::NewDirectory(const std::string& path, const rocksd
                                            std::unique_ptr<rocksdb::FSDirectory>* directory,
                                            rocksdb::IODebugContext*) {
   const std::lock_guard lock(mutex_);
-  if (!powered_) return power_is_off();
   if (!disk::is_directory(path)) return IOStatus::PathNotFound(path);
   *directory = std::make_unique<Directory>(*this, normal(path));
   return IOStatus::OK();
@@ -291,7 +271,7 @@ IOStatus ForgetfulFileSystem::NewDirectory(const std::string& path, const rocksd
 IOStatus ForgetfulFileSystem::DeleteFile(const std::string& path, const rocksdb::IOOptions& options,
                                          rocksdb::IODebugContext* debug) {
   const std::lock_guard lock(mutex_);
-  if (IOStatus status = spend_operation(); !status.ok()) return status;
+  counts();
   const IOStatus status = target()->DeleteFile(path, options, debug);
   if (status.ok()) note(normal(path), nullptr);
   return status;
@@ -301,11 +281,11 @@ IOStatus ForgetfulFileSystem::RenameFile(const std::string& from, const std::str
                                          const rocksdb::IOOptions& options,
                                          rocksdb::IODebugContext* debug) {
   const std::lock_guard lock(mutex_);
-  if (IOStatus status = spend_operation(); !status.ok()) return status;
-  const auto node = now_.find(normal(from));
-  CHECK(node != now_.end());
+  counts();
   CHECK(parent_of(normal(from)) == parent_of(normal(to)));
-  const NodePtr moved = node->second;
+  const auto known = now_.find(normal(from));
+  CHECK(known != now_.end() || dark_.contains(normal(from)));
+  const NodePtr moved = known != now_.end() ? known->second : std::make_shared<Node>();
   const IOStatus status = target()->RenameFile(from, to, options, debug);
   if (!status.ok()) return status;
   // The new name first: a cut between the two may leave both, never neither.
@@ -317,7 +297,7 @@ IOStatus ForgetfulFileSystem::RenameFile(const std::string& from, const std::str
 IOStatus ForgetfulFileSystem::CreateDir(const std::string& path, const rocksdb::IOOptions& options,
                                         rocksdb::IODebugContext* debug) {
   const std::lock_guard lock(mutex_);
-  if (IOStatus status = spend_operation(); !status.ok()) return status;
+  counts();
   const IOStatus status = target()->CreateDir(path, options, debug);
   if (!status.ok()) return status;
   auto node = std::make_shared<Node>();
@@ -330,14 +310,8 @@ IOStatus ForgetfulFileSystem::CreateDir(const std::string& path, const rocksdb::
 IOStatus ForgetfulFileSystem::CreateDirIfMissing(const std::string& path,
                                                  const rocksdb::IOOptions& options,
                                                  rocksdb::IODebugContext* debug) {
-  if (disk::is_directory(path)) return check_power();
+  if (disk::is_directory(path)) return IOStatus::OK();
   return CreateDir(path, options, debug);
-}
-
-IOStatus ForgetfulFileSystem::LockFile(const std::string& path, const rocksdb::IOOptions& options,
-                                       rocksdb::FileLock** lock, rocksdb::IODebugContext* debug) {
-  if (IOStatus status = check_power(); !status.ok()) return status;
-  return target()->LockFile(path, options, lock, debug);
 }
 
 }  // namespace sojourn::server

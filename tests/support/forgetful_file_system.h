@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,8 +21,10 @@ namespace sojourn::server {
 // and directories that were in it, under the names they had, when it was last synced. Nothing is
 // taken to be durable because something else was synced: that is stricter than most file systems.
 //
-// After power_cut(), and once the operations given to cut_after() are used up, every operation
-// fails; close what was open, then power_on() and open it again. Syncs cost nothing: they are
+// After power_cut(), and once the operations given to cut_after() are used up, everything goes on in
+// the dark: it works, but power_on() brings back what there was at the cut. A program that loses its
+// power does not see its disk fail either. So what was acknowledged counts only if the power is on
+// after it. Close what was open, then power_on() and open it again. Syncs cost nothing: they are
 // remembered, not done. Everything is kept below `root`, an existing directory; the data directory
 // under test must stand in it. Threading: any thread.
 class ForgetfulFileSystem : public rocksdb::FileSystemWrapper {
@@ -41,13 +44,6 @@ class ForgetfulFileSystem : public rocksdb::FileSystemWrapper {
   // Operations that changed anything so far.
   std::size_t operations() const;
 
-  rocksdb::IOStatus NewSequentialFile(const std::string& path, const rocksdb::FileOptions& options,
-                                      std::unique_ptr<rocksdb::FSSequentialFile>* file,
-                                      rocksdb::IODebugContext* debug) override;
-  rocksdb::IOStatus NewRandomAccessFile(const std::string& path,
-                                        const rocksdb::FileOptions& options,
-                                        std::unique_ptr<rocksdb::FSRandomAccessFile>* file,
-                                        rocksdb::IODebugContext* debug) override;
   rocksdb::IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
                                     std::unique_ptr<rocksdb::FSWritableFile>* file,
                                     rocksdb::IODebugContext* debug) override;
@@ -63,8 +59,6 @@ class ForgetfulFileSystem : public rocksdb::FileSystemWrapper {
                               rocksdb::IODebugContext* debug) override;
   rocksdb::IOStatus CreateDirIfMissing(const std::string& path, const rocksdb::IOOptions& options,
                                        rocksdb::IODebugContext* debug) override;
-  rocksdb::IOStatus LockFile(const std::string& path, const rocksdb::IOOptions& options,
-                             rocksdb::FileLock** lock, rocksdb::IODebugContext* debug) override;
 
   // What could make this forget less than it should.
   rocksdb::IOStatus ReopenWritableFile(const std::string&, const rocksdb::FileOptions&,
@@ -117,8 +111,8 @@ class ForgetfulFileSystem : public rocksdb::FileSystemWrapper {
     NodePtr node;
   };
 
-  rocksdb::IOStatus spend_operation();  // with mutex_ held
-  rocksdb::IOStatus check_power() const;
+  // All with mutex_ held.
+  bool counts();  // before each operation that changes anything: whether the power is on for it
   void note(const std::string& path, NodePtr node);
   void make_durable(const std::string& directory);
   std::string cellar_path(const Node& node) const;
@@ -134,6 +128,7 @@ class ForgetfulFileSystem : public rocksdb::FileSystemWrapper {
   std::uint64_t last_number_ = 0;
   Names now_;
   Names durable_;
+  std::set<std::string> dark_;  // names given in the dark
   std::vector<Change> pending_;  // in order
 };
 

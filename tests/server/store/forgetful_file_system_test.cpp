@@ -149,15 +149,39 @@ TEST_F(ForgetfulFiles, LoseADirectoryWithWhatIsInItUnlessItsParentWasSynced) {
   EXPECT_EQ(show("d/a"), "one");
 }
 
-TEST_F(ForgetfulFiles, FailEverythingWithoutPowerAndForFilesOpenedBeforeTheCut) {
+TEST_F(ForgetfulFiles, GoOnInTheDarkAndForgetIt) {
+  keep("gone", "one");
+  keep("moved", "two");
   const auto file = make("a");
+  append(file, "one");
+  sync(file);
   sync_directory();
   files.power_cut();
-  EXPECT_FALSE(file->Append("x", {}, nullptr).ok());
-  EXPECT_FALSE(files.DeleteFile(path("a"), {}, nullptr).ok());
-  FilePtr other;
-  EXPECT_FALSE(files.NewWritableFile(path("b"), {}, &other, nullptr).ok());
+  append(file, "two");
+  sync(file);
+  EXPECT_EQ(show("a"), "onetwo");
+  remove("gone");
+  rename("moved", "b");
+  make_directory("d");
+  const auto dark = make("d/c");
+  append(dark, "three");
+  sync(dark);
+  rename("d/c", "d/e");
+  sync_directory("d");
+  sync_directory();
+  EXPECT_EQ(show("d/e"), "three");
   files.power_on();
+  EXPECT_EQ(show("a"), "one");
+  EXPECT_EQ(show("gone"), "one");
+  EXPECT_EQ(show("moved"), "two");
+  EXPECT_EQ(show("b"), "(none)");
+  EXPECT_FALSE(disk::exists(path("d")));
+}
+
+TEST_F(ForgetfulFiles, FailWhatWasOpenedBeforeTheCut) {
+  const auto file = make("a");
+  sync_directory();
+  power_cycle();
   EXPECT_FALSE(file->Append("x", {}, nullptr).ok());
   EXPECT_FALSE(file->Sync({}, nullptr).ok());
   EXPECT_EQ(show("a"), "");
@@ -165,12 +189,15 @@ TEST_F(ForgetfulFiles, FailEverythingWithoutPowerAndForFilesOpenedBeforeTheCut) 
 
 TEST_F(ForgetfulFiles, CutThePowerInThePlaceOfTheNthOperation) {
   const auto file = make("a");
+  sync_directory();
   files.cut_after(2);
   append(file, "one");
   sync(file);
   EXPECT_TRUE(files.powered());
-  EXPECT_FALSE(file->Append("two", {}, nullptr).ok());
+  append(file, "two");
   EXPECT_FALSE(files.powered());
+  files.power_on();
+  EXPECT_EQ(show("a"), "one");
 }
 
 TEST_F(ForgetfulFiles, MayKeepABeginningOfWhatWasNotSynced) {

@@ -34,27 +34,17 @@ TEST_F(PowerLoss, KeepsWhatWasSyncedAndForgetsTheRest) {
   EXPECT_EQ(get(*store, "s:2"), "(none)");
 }
 
-TEST_F(PowerLoss, FailsWhatIsTriedWithoutPower) {
-  auto store = open();
-  files->power_cut();
-  const auto batch = store->make_batch();
-  batch->put(Column::records, {"a"}, {"1"});
-  const auto written = store->write(*batch, Store::Stall::wait);
-  ASSERT_FALSE(written);
-  EXPECT_EQ(written.error().code, Errc::storage);
-}
-
 // Batch n writes n into every column under "n" and under "round", so what is left after a cut must
 // be batches 1 to m, whole and in order, with m not below what was synced.
 class Rounds {
  public:
-  explicit Rounds(Store& store) : store_(store) {}
+  Rounds(Store& store, const ForgetfulFileSystem& files) : store_(store), files_(files) {}
 
-  // Runs until a write or a sync fails.
+  // Runs until the power is cut.
   void run(std::uint64_t seed, int first) {
     std::mt19937_64 random(seed);
     const auto batch = store_.make_batch();
-    for (int round = first;; ++round) {
+    for (int round = first; files_.powered(); ++round) {
       batch->clear();
       const std::string number = std::to_string(round);
       const std::string padding(random() % 3'000, 'p');
@@ -65,11 +55,10 @@ class Rounds {
       batch->put(Column::records, {"doomed:", number}, {padding});
       if (round > 1) batch->erase(Column::records, {"doomed:", std::to_string(round - 1)});
       attempted = round;
-      if (!store_.write(*batch, Store::Stall::wait)) return;
-      written = round;
+      ASSERT_TRUE(store_.write(*batch, Store::Stall::wait));
       if (random() % 4 != 0) continue;
-      if (!store_.sync()) return;
-      synced = round;
+      ASSERT_TRUE(store_.sync());
+      if (files_.powered()) synced = round;
     }
   }
 
@@ -102,12 +91,12 @@ class Rounds {
   }
 
   int attempted = 0;
-  int written = 0;
   int synced = 0;
 
  private:
   static constexpr Column kAll[] = {Column::records, Column::fields, Column::touches, Column::meta};
   Store& store_;
+  const ForgetfulFileSystem& files_;
 };
 
 // Each seed is a life of its own, with several cuts.
@@ -122,24 +111,21 @@ TEST_P(PowerLossAtRandom, LeavesWholeBatchesInOrder) {
     SCOPED_TRACE("cut " + std::to_string(cut));
     // Now and then in the middle of opening.
     files->cut_after(random() % (cut % 4 == 0 ? 60 : 1'200));
-    int synced = last;
-    int attempted = last;
-    if (auto opened = RocksStore::open(options, *log)) {
-      Rounds rounds(**opened);
-      rounds.run(random(), last + 1);
-      synced = std::max(last, rounds.synced);
-      attempted = std::max(last, rounds.attempted);
-    }
-    ASSERT_FALSE(files->powered());
+    auto store = open();
+    ASSERT_NE(store, nullptr);
+    Rounds before(*store, *files);
+    before.run(random(), last + 1);
+    ASSERT_FALSE(HasFailure());
+    store.reset();
     const std::uint64_t seed = random();
     files->power_on(seed % 3 == 0 ? std::nullopt : std::optional<std::uint64_t>(seed));
 
-    const auto store = open();
+    store = open();
     ASSERT_NE(store, nullptr);
-    Rounds rounds(*store);
-    rounds.synced = synced;
-    rounds.attempted = attempted;
-    last = rounds.check(1);
+    Rounds after(*store, *files);
+    after.synced = std::max(last, before.synced);
+    after.attempted = std::max(last, before.attempted);
+    last = after.check(1);
     if (HasFailure()) return;
   }
   EXPECT_GT(last, 50);
@@ -157,17 +143,18 @@ TEST_F(PowerLoss, KeepsWhatOneThreadSyncsWhileAnotherWrites) {
     std::thread syncer([&] {
       while (!stop) {
         const StoreSequence written = store->sequence();
-        if (!store->sync()) return;
-        durable = written;
+        ASSERT_TRUE(store->sync());
+        if (files->powered()) durable = written;
       }
     });
     const auto batch = store->make_batch();
-    while (true) {
+    while (files->powered()) {
       batch->clear();
       const std::string number = std::to_string(store->sequence() + 1);
       batch->put(Column::records, {number}, {std::string(random() % 2'000, 'v')});
       if (!store->write(*batch, Store::Stall::wait)) break;
     }
+    EXPECT_FALSE(files->powered());
     stop = true;
     syncer.join();
     store.reset();

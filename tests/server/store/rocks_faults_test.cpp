@@ -118,7 +118,7 @@ TEST_F(RocksFaults, ComesThroughADiskWithoutSpaceForATable) {
   int next = 0;
   // A memtable is 4 MiB here, and six may wait.
   for (; next < 50'000; ++next) {
-    const auto written = try_put(*store, "s:" + std::to_string(next), value);
+    const auto written = try_put(*store, "s:" + std::to_string(next), value, Store::Stall::wait);
     if (written) continue;
     EXPECT_EQ(written.error().code, Errc::disk_full) << written.error().detail;
     break;

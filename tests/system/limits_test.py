@@ -8,7 +8,7 @@ import time
 
 from support import program
 from support.resp import encode
-from support.waiting import wait_until
+from support.waiting import Stopwatch, wait_until
 
 MEGABYTE = 1024 * 1024
 # The beginning of what TLS clients send first.
@@ -198,9 +198,9 @@ class AfterAuthentication(program.SystemTest):
         with server.connect() as connection:
             connection.call("SET", "a" * 1000, "v")
             for pattern in ("a*" * 100 + "b", "*" * 100_000, "[" * 100_000, "a?*" * 200 + "x"):
-                began = time.monotonic()
+                watch = Stopwatch()
                 self.assertIsInstance(connection.call("KEYS", pattern), list)
-                self.assertLess(time.monotonic() - began, 1.0, pattern[:20])
+                self.assertLess(watch.seconds(), 1.0, pattern[:20])
 
 
 if __name__ == "__main__":

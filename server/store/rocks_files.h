@@ -29,8 +29,9 @@ class RocksFiles : public rocksdb::FileSystemWrapper {
   using FileSystemWrapper::FileSystemWrapper;
   const char* Name() const override { return "SojournFiles"; }
 
-  // Has what a full disk did not take written to the logs. Until it returns OK, the last
-  // DB::Write is not in the log even if it returned OK, and no other may follow.
+  // Whether a log lacks what a full disk did not take: then the last DB::Write is not in it though
+  // it returned OK, and no other may follow before finish_logs() has returned OK.
+  bool unfinished() const { return unfinished_; }
   rocksdb::IOStatus finish_logs();
 
   // When it returns OK, everything in any log before the call is durable, there or because RocksDB
@@ -54,7 +55,7 @@ class RocksFiles : public rocksdb::FileSystemWrapper {
   std::vector<LogPtr> logs();
   void created_in(const std::string& directory);
 
-  std::atomic<bool> unfinished_{false};  // a log has something waiting
+  std::atomic<bool> unfinished_{false};
   std::mutex syncing_;                 // one sync at a time, so that each waits for what it claims
   std::mutex mutex_;                   // guards what follows; never held while a disk is waited for
   std::vector<LogPtr> logs_;           // the oldest first

@@ -195,7 +195,8 @@ Result<void> RocksStore::Impl::check_usable() const {
 rocksdb::Status RocksStore::Impl::write_to_log(rocksdb::WriteBatch& rows) {
   if (rocksdb::IOStatus status = files->finish_logs(); !status.ok()) return status;
   const rocksdb::Status status = database->Write(write_options(), &rows);
-  return status.ok() ? files->finish_logs() : status;
+  // Not tried again at once: that could wait for a sync, and this may be a worker.
+  return status.ok() && files->unfinished() ? rocksdb::Status::NoSpace("in the log") : status;
 }
 
 Error RocksStore::Impl::write_error(const rocksdb::Status& status, std::size_t changes) {

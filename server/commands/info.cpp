@@ -353,6 +353,8 @@ void sojourn(InfoWriter& out, const Source& source) {
   out.field("journal_pending_bytes", journal.pending_bytes());
   out.field("turns", source.sum(&WorkerMetrics::turns));
   out.field("longest_turn_usec", source.services.metrics.max(&WorkerMetrics::longest_turn_us));
+  out.field("longest_turn_cpu_usec",
+            source.services.metrics.max(&WorkerMetrics::longest_turn_cpu_us));
   out.field("unauthenticated_disconnections",
             source.sum(&WorkerMetrics::unauthenticated_disconnections));
   if (source.services.store == nullptr) return;

@@ -29,6 +29,7 @@ Worker::Worker(WorkersShared& shared, std::size_t index, std::size_t count)
       sockets_(io_, ::epoll_create1(EPOLL_CLOEXEC)),
       timer_(io_),
       ready_(std::make_unique<epoll_event[]>(kReadyMax)),
+      turn_timer_(metrics_),
       lookahead_(services_.keyspace) {
   refresh_settings();
 }
@@ -47,19 +48,19 @@ void Worker::run() {
 void Worker::adopt(FileDescriptor socket) {
   load_.fetch_add(1, std::memory_order_relaxed);
   asio::post(io_, [this, socket = std::move(socket)]() mutable {
+    const Turn turn(*this);
     take_in(std::move(socket));
-    settle();
   });
 }
 
 void Worker::close(std::vector<std::uint64_t> ids) {
   for (const std::uint64_t id : ids) published_.remove(id);
   asio::post(io_, [this, ids = std::move(ids)] {
+    const Turn turn(*this);
     for (const std::uint64_t id : ids) {
       const auto found = connections_.find(id);
       if (found != connections_.end()) close_now(*found->second);
     }
-    settle();
   });
 }
 
@@ -68,18 +69,18 @@ void Worker::journal_progressed() {
   // the worker. Both are read-modify-writes of one atomic, so one of the two sees the other.
   if (awaiting_journal_.exchange(false, std::memory_order_acq_rel)) {
     asio::post(io_, [this] {
+      const Turn turn(*this);
       release_held();
-      settle();
     });
   }
 }
 
 void Worker::drain(std::function<void()> done) {
   asio::post(io_, [this, done = std::move(done)]() mutable {
+    const Turn turn(*this);
     draining_ = true;
     drained_ = std::move(done);
     for (auto& [id, connection] : connections_) touch(*connection);
-    settle();
   });
 }
 
@@ -97,7 +98,7 @@ void Worker::watch() {
   sockets_.async_wait(asio::posix::stream_descriptor::wait_read,
                       [this](const boost::system::error_code& error) {
                         if (error) return;
-                        turn();
+                        serve_sockets();
                         watch();
                       });
 }
@@ -107,24 +108,20 @@ void Worker::schedule_turn() {
   turn_scheduled_ = true;
   asio::post(io_, [this] {
     turn_scheduled_ = false;
-    turn();
+    serve_sockets();
   });
 }
 
-void Worker::turn() {
-  const auto began = std::chrono::steady_clock::now();
+void Worker::serve_sockets() {
+  const Turn turn(*this);
   refresh_settings();
   serve_ready();
   run_backlogs();
-  settle();
+}
 
-  const auto took = std::chrono::duration_cast<std::chrono::microseconds>(
-      std::chrono::steady_clock::now() - began);
-  WorkerMetrics::add(metrics_.turns);
-  const auto took_us = static_cast<std::uint64_t>(took.count());
-  if (took_us > metrics_.longest_turn_us.load(std::memory_order_relaxed)) {
-    metrics_.longest_turn_us.store(took_us, std::memory_order_relaxed);
-  }
+void Worker::end_turn() {
+  settle();
+  turn_timer_.end();
 }
 
 void Worker::serve_ready() {

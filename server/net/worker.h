@@ -24,6 +24,7 @@
 #include "server/net/lookahead.h"
 #include "server/net/output_pool.h"
 #include "server/net/published_states.h"
+#include "server/observe/turn_timer.h"
 
 struct epoll_event;
 
@@ -78,15 +79,29 @@ class Worker {
  private:
   static constexpr std::size_t kReadyMax = 256;
 
+  // Whatever a worker does it does while one of these lives, which measures it and settles at the
+  // end. (What is posted only to schedule a turn needs none.)
+  class Turn {
+   public:
+    explicit Turn(Worker& worker) : worker_(worker) { worker_.turn_timer_.begin(); }
+    ~Turn() { worker_.end_turn(); }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+   private:
+    Worker& worker_;
+  };
+
   // worker.cpp: turns
   void watch();
-  void turn();
+  void serve_sockets();
   void serve_ready();
   void receive_group();
   void run_group();
   void run_backlogs();
   void schedule_turn();
   void serve(Connection& connection, std::uint32_t events);
+  void end_turn();
   void settle();
   void finish(Connection& connection, JournalPosition released);
   void send_or_hold(Connection& connection, JournalPosition released);
@@ -148,6 +163,7 @@ class Worker {
   int next_ready_ = 0;
   int ready_count_ = 0;
   std::size_t requests_this_turn_ = 0;
+  TurnTimer turn_timer_;
   Lookahead lookahead_;
   OutputPool outputs_;
 

@@ -40,6 +40,7 @@ void Worker::wait_until(Connection& connection, Time until) {
 }
 
 void Worker::tick() {
+  const Turn turn(*this);
   refresh_settings();
   const Time now = services_.clock.now();
   resume_due(now);
@@ -51,7 +52,6 @@ void Worker::tick() {
   }
   publish_now_and_then();
   if (!upkeep_scheduled_) upkeep();
-  settle();
 }
 
 void Worker::upkeep() {
@@ -59,8 +59,8 @@ void Worker::upkeep() {
   if (!upkeep_scheduled_) return;
   // There is more to do: the sockets get their turn first.
   boost::asio::post(io_, [this] {
+    const Turn turn(*this);
     upkeep();
-    settle();
   });
 }
 

@@ -129,6 +129,7 @@ void Metrics::reset() {
     }
     // The worker only ever stores a longer turn of its own here, so this store is not undone.
     worker->counts.longest_turn_us.store(0, std::memory_order_relaxed);
+    worker->counts.longest_turn_cpu_us.store(0, std::memory_order_relaxed);
   }
 }
 

@@ -221,6 +221,12 @@ void Dispatcher::account(Request& request, std::size_t reply_begin) {
   WorkerMetrics::add(figures.microseconds, static_cast<std::uint64_t>(took_us));
   if (settings_->latency_tracking) figures.count_latency(static_cast<std::uint64_t>(took_us));
   if (failed) WorkerMetrics::add(figures.failed);
+  const Millis long_time = settings_->latency_monitor_threshold;
+  if (long_time > Millis(0) && took_us / 1000 >= long_time.count()) [[unlikely]] {
+    const bool fast = (request.command->flags & kFast) != 0;
+    services_.latency->add(fast ? "fast-command" : "command", request.now,
+                           std::chrono::microseconds(took_us));
+  }
   const std::int64_t slow_us = settings_->slowlog_log_slower_than_us;
   if (slow_us >= 0 && took_us >= slow_us) [[unlikely]]
     log_slow(request, took_us);

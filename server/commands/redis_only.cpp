@@ -49,7 +49,6 @@ constexpr auto kOnlyInRedis = std::to_array<std::string_view>({
     "geosearch",
     "geosearchstore",
     "getbit",
-    "latency",
     "lcs",
     "lindex",
     "linsert",

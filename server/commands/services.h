@@ -10,6 +10,7 @@
 #include "server/commands/gauges.h"
 #include "server/commands/server_info.h"
 #include "server/config/config.h"
+#include "server/observe/latency_monitor.h"
 #include "server/observe/metrics.h"
 #include "server/observe/slowlog.h"
 #include "server/store/store.h"
@@ -33,6 +34,7 @@ struct Services {
   ServerInfo info{.started_at = clock.now()};
   const Store* store = nullptr;  // for INFO's figures; null when nothing is kept on disk
   std::unique_ptr<Gauges> gauges = std::make_unique<Gauges>();
+  std::unique_ptr<LatencyMonitor> latency = std::make_unique<LatencyMonitor>();
   std::unique_ptr<Errands> errands = std::make_unique<Errands>();
 };
 

@@ -192,6 +192,9 @@ constexpr Directive kDirectives[] = {
         "Microseconds from which a command is slow; -1: none is."),
     setting<&Settings::slowlog_max_len>("slowlog-max-len", number(0, kLongMax),
                                         "Slow commands to remember."),
+    setting<&Settings::latency_monitor_threshold>(
+        "latency-monitor-threshold", number(0, kLongMax),
+        "Milliseconds from which LATENCY remembers what took long; 0: nothing."),
     setting<&Settings::latency_tracking>("latency-tracking", yes_no(),
                                          "Count how long commands take, for INFO latencystats."),
     setting<&Settings::latency_percentiles>("latency-tracking-info-percentiles",

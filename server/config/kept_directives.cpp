@@ -29,7 +29,6 @@ constexpr auto kNoEviction = "no session is evicted or given up for memory"sv;
 constexpr auto kOneEncoding = "each type has one encoding in memory"sv;
 constexpr auto kNoDefrag = "memory needs no defragmentation thread"sv;
 constexpr auto kSmallSteps = "expiry, growth and freeing are always done in small steps"sv;
-constexpr auto kNoLatencyMonitor = "there is no latency monitor yet"sv;
 constexpr auto kServiceManager = "this is left to the service manager"sv;
 constexpr auto kOwnLog = "the log goes to logfile or standard output only"sv;
 constexpr auto kStopsSafely = "every stop writes what is left, and is quick"sv;
@@ -287,7 +286,6 @@ constexpr Directive kDirectives[] = {
     kept("busy-reply-threshold", kLong, "5000", kNoScripts, 0, "lua-time-limit"),
     kept("lua-replicate-commands", yes_no(), "yes", kNoScripts, kFileOnly),
     kept("tracking-table-max-keys", kLong, "1000000", kNoTracking),
-    kept("latency-monitor-threshold", kLong, "0", kNoLatencyMonitor),
 
     // Process
     kept("supervised", choice(kSupervised), "no", kServiceManager, kImmutable),

@@ -73,6 +73,7 @@ struct Settings {
   bool log_redact = true;                           // ours: no keys or values in the slow log
   std::int64_t slowlog_log_slower_than_us = 10000;  // negative: off
   std::uint64_t slowlog_max_len = 128;
+  std::chrono::milliseconds latency_monitor_threshold{0};  // 0: off
   bool latency_tracking = true;
   std::vector<std::string> latency_percentiles{"50", "99", "99.9"};
   // What was given for directives of Redis that have no meaning here, for CONFIG GET.

@@ -121,7 +121,12 @@ void Worker::serve_sockets() {
 
 void Worker::end_turn() {
   settle();
-  turn_timer_.end();
+  const auto [wall, cpu] = turn_timer_.end(long_turn_);
+  if (wall < long_turn_) [[likely]]
+    return;
+  const Time now = services_.clock.now();
+  services_.latency->add("turn", now, wall);
+  if (cpu >= long_turn_) services_.latency->add("turn-cpu", now, cpu);
 }
 
 void Worker::serve_ready() {
@@ -352,6 +357,8 @@ void Worker::refresh_settings() {
   if (generation == settings_generation_) return;
   settings_generation_ = generation;
   settings_ = services_.config.current();
+  const Millis threshold = settings_->latency_monitor_threshold;
+  long_turn_ = threshold > Millis(0) ? std::min(threshold, kLongestTurn) : kLongestTurn;
   limits_.word_bytes_max = settings_->proto_max_bulk_len;
   limits_.request_bytes_max = settings_->client_query_buffer_limit;
 }

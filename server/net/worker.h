@@ -164,6 +164,7 @@ class Worker {
   int ready_count_ = 0;
   std::size_t requests_this_turn_ = 0;
   TurnTimer turn_timer_;
+  Millis long_turn_{};  // from here on LATENCY remembers it
   Lookahead lookahead_;
   OutputPool outputs_;
 

@@ -39,6 +39,8 @@ inline constexpr std::chrono::seconds kWarnEvery{10};
 // Expired keys go, and their deletions are written, within this time and a little.
 inline constexpr std::chrono::milliseconds kTick{32};
 inline constexpr std::chrono::milliseconds kUpkeepBudget{1};
+// No turn is as long: what latency-monitor-threshold is when it is off.
+inline constexpr std::chrono::milliseconds kLongestTurn = std::chrono::hours(24);
 // CLIENT LIST shows other connections' figures as old as this; the second once somebody looks.
 inline constexpr std::chrono::milliseconds kPublishEvery{1000};
 inline constexpr std::chrono::milliseconds kPublishEveryWhenLookedAt{100};

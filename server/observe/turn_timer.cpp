@@ -37,7 +37,7 @@ void TurnTimer::begin() {
   cpu_then_ = cpu_();
 }
 
-TurnTimer::Turn TurnTimer::end(microseconds long_turn) {
+TurnTimer::Turn TurnTimer::end(Millis long_turn) {
   const nanoseconds ended = wall_();
   Turn turn{.wall = duration_cast<microseconds>(ended - began_)};
   WorkerMetrics::add(metrics_.turns);

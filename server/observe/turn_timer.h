@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "server/base/clock.h"
 #include "server/observe/metrics.h"
 
 namespace sojourn::server {
@@ -34,7 +35,7 @@ class TurnTimer {
 
   void begin();
   // The CPU time is 0, unless the turn is the longest so far or took at least `long_turn`.
-  Turn end(std::chrono::microseconds long_turn = std::chrono::microseconds::max());
+  Turn end(Millis long_turn);
 
  private:
   std::chrono::microseconds cpu_time_until(std::chrono::nanoseconds ended);

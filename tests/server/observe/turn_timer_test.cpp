@@ -19,7 +19,7 @@ class TurnTimerTest : public ::testing::Test {
 
   // A turn that works for `busy` and is kept waiting for the rest of `took`.
   TurnTimer::Turn take_turn(std::chrono::nanoseconds took, std::chrono::nanoseconds busy,
-                            std::chrono::microseconds long_turn = 1h) {
+                            Millis long_turn = 1h) {
     timer.begin();
     wall += took;
     cpu += busy;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -43,6 +44,8 @@ class Dispatcher {
   // To be called when time has passed that belongs to none: before the first request of a
   // connection's batch. Where it is not, the first request of each new `now` is timed alone.
   void restart_timer();
+  // The monotonic clock as it was read last: when a command ended, or at restart_timer().
+  std::chrono::microseconds timer() const { return std::chrono::microseconds(timer_us_); }
 
  private:
   void begin_turn(Time now);

@@ -136,9 +136,9 @@ void Worker::serve_ready() {
     ready_count_ = ::epoll_wait(sockets_.native_handle(), ready_.get(), kReadyMax, 0);
     ready_count_ = std::max(ready_count_, 0);
   }
-  requests_this_turn_ = 0;
+  begin_requests();
   while (next_ready_ < ready_count_) {
-    if (requests_this_turn_ >= kRequestsPerTurnMax) return schedule_turn();
+    if (!time_for_requests()) return schedule_turn();
     receive_group();
     run_group();
   }
@@ -157,19 +157,35 @@ void Worker::run_group() {
   dispatcher_.restart_timer();
   for (const auto& [connection, bytes, foreseen] : lookahead_.all()) {
     if (connection->closed) continue;
+    if (!time_for_requests()) {
+      connection->input.assign(bytes);
+      connection->backlog = true;
+      continue;
+    }
     const std::size_t taken = run_requests(*connection, bytes, foreseen);
     if (!connection->closed) connection->input.assign(bytes.substr(taken));
   }
   lookahead_.clear();
 }
 
+void Worker::begin_requests() {
+  dispatcher_.restart_timer();
+  requests_this_turn_ = 0;
+  requests_end_ = dispatcher_.timer() + kRequestsTimeMax;
+}
+
+bool Worker::time_for_requests() const {
+  return requests_this_turn_ < kRequestsPerTurnMax && dispatcher_.timer() < requests_end_;
+}
+
 void Worker::run_backlogs() {
+  if (runnable_.empty()) return;
   std::vector<Connection*> runnable;
   runnable.swap(runnable_);
-  requests_this_turn_ = 0;  // a bound of their own, so that the others cannot use it up
+  begin_requests();  // a bound of their own, so that the others cannot use it up
   for (Connection* connection : runnable) {
     if (connection->closed) continue;
-    if (requests_this_turn_ >= kRequestsPerTurnMax) {
+    if (!time_for_requests()) {
       runnable_.push_back(connection);
       schedule_turn();
       continue;

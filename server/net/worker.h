@@ -99,6 +99,8 @@ class Worker {
   void receive_group();
   void run_group();
   void run_backlogs();
+  void begin_requests();
+  bool time_for_requests() const;
   void schedule_turn();
   void serve(Connection& connection, std::uint32_t events);
   void end_turn();
@@ -163,6 +165,7 @@ class Worker {
   int next_ready_ = 0;
   int ready_count_ = 0;
   std::size_t requests_this_turn_ = 0;
+  std::chrono::microseconds requests_end_{};
   TurnTimer turn_timer_;
   Millis long_turn_{};  // from here on LATENCY remembers it
   Lookahead lookahead_;

@@ -121,7 +121,9 @@ std::size_t Worker::run_requests(Connection& connection, std::string_view bytes,
 
   std::string_view rest = bytes;
   for (std::size_t requests = 0; !rest.empty(); ++requests) {
-    if (requests == kRequestsOfOneMax || !connection.may_run(unsent_max(connection))) {
+    // The first one runs, however late it is: somebody was found time for it.
+    const bool enough = requests == kRequestsOfOneMax || (requests > 0 && !time_for_requests());
+    if (enough || !connection.may_run(unsent_max(connection))) {
       connection.backlog = true;
       break;
     }

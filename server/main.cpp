@@ -294,6 +294,9 @@ int main(int argc, char** argv) {
   // freed. By itself glibc stops doing so after the first of them: 140 bytes a session at a
   // million.
   ::mallopt(M_MMAP_THRESHOLD, 1 << 20);
+  // Small pieces are joined with their neighbours when they are freed. By itself glibc does it for
+  // all of them at once now and then, in somebody's turn: 10 ms after the end of a large hash.
+  ::mallopt(M_MXFAST, 0);
   const std::span<const char* const> all(argv, static_cast<std::size_t>(argc));
   return sojourn::server::run(all.subspan(all.empty() ? 0 : 1));
 }

@@ -20,8 +20,9 @@ bool Keyspace::Impl::expire(std::size_t worker, std::size_t workers,
   const DueSlot slot = due_time.slot_at(now);
   for (std::size_t index = worker; index < kShards; index += workers) {
     while (due[index].load(std::memory_order_relaxed) <= slot) {
-      if (!expire_shard(index, slot, now)) break;
+      const bool expired = expire_shard(index, slot, now);
       if (out_of_time()) return true;
+      if (!expired) break;  // all that fell due lives on
     }
   }
   return false;

@@ -235,6 +235,20 @@ TEST_F(KeyspaceTest, ARandomKeyIsFoundWheneverThereIsOne) {
   for (int i = 0; i < 20; ++i) EXPECT_EQ(keyspace_->random_key(0), "only");
 }
 
+TEST_F(KeyspaceTest, LooksAtManySessionsThatLiveOnInSmallSteps) {
+  wait_until_warm();
+  for (int i = 0; i < 2000; ++i) {
+    put("s:" + std::to_string(i), "v", in(1s));
+    set_deadline("s:" + std::to_string(i), in(1h));
+  }
+  upkeep();
+  advance(2s);
+  int steps = 1;
+  while (keyspace_->upkeep(0, 1, 0ms)) ++steps;
+  EXPECT_GT(steps, 1000) << "no more than a shard at a time when there is no time left";
+  EXPECT_EQ(keyspace_->size(0), 2000u);
+}
+
 TEST_F(KeyspaceTest, MemoryOfAFlushedDatabaseIsGivenBack) {
   wait_until_warm();
   const std::size_t before = keyspace_->totals().entry_bytes;

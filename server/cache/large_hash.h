@@ -48,7 +48,7 @@ class LargeHash {
     SlotTable table;
     int depth = 0;  // bits of the hash that all its fields share
   };
-  static constexpr std::size_t kPartFields = 4096;
+  static constexpr std::size_t kPartFields = 1024;
 
   std::size_t index_of(std::uint64_t hash) const { return depth_ == 0 ? 0 : hash >> (64 - depth_); }
   void split(std::uint64_t hash);

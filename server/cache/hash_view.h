@@ -26,8 +26,8 @@ class HashView {
   // Some field, each equally likely: `random` is any 64-bit number.
   Field random(std::uint64_t random) const;
   // Visits some fields and returns where to go on, 0 at the end. A field that is there from the
-  // first call to the last is visited at least once. Visits about `count` fields; a small hash
-  // whole.
+  // first call to the last is visited at least once. Visits about `count` fields, in a hash that
+  // lost most of its own fewer; a small hash whole.
   std::uint64_t scan(std::uint64_t cursor, std::size_t count,
                      const std::function<void(std::string_view, std::string_view)>& visit) const;
   // What Redis would hold as a listpack: never more than 128 fields, none over 64 bytes, since the

@@ -19,6 +19,9 @@ constexpr std::size_t kColdReaderThreads = 2;
 constexpr int kTagBits = 16;
 constexpr int kGenerationShift = kTagBits + 14;
 
+// A scan looks at as many buckets as it shall visit entries, and at no fewer than these.
+constexpr std::size_t kBucketsScannedMin = 200;
+
 std::uint64_t random_number() {
   thread_local std::mt19937_64 numbers{std::random_device{}()};
   return numbers();
@@ -256,7 +259,7 @@ std::uint64_t Keyspace::scan(std::uint16_t database, std::uint64_t cursor, std::
   const auto generation = static_cast<std::uint8_t>(cursor >> kGenerationShift);
   bool check_generation = tag != 0;
   std::size_t visited = 0;
-  std::size_t buckets_left = 1000 + 10 * std::min<std::size_t>(count, 1'000'000);
+  std::size_t buckets_left = std::max(kBucketsScannedMin, count);
   for (; index < Impl::kShards; ++index, tag = 0, check_generation = false) {
     Shard& shard = impl_->shards[index];
     const std::lock_guard guard(shard.lock);
@@ -278,19 +281,34 @@ std::uint64_t Keyspace::scan(std::uint16_t database, std::uint64_t cursor, std::
   return 0;
 }
 
-std::optional<std::string> Keyspace::random_key(std::uint16_t database) const {
+std::size_t Keyspace::walk(std::uint16_t database, std::size_t shard, std::size_t count,
+                           const std::function<void(const Entry&)>& visit) const {
+  const Time now = impl_->clock.now();
+  std::size_t looked_at = 0;
+  for (; shard < Impl::kShards && looked_at < count; ++shard, ++looked_at) {
+    Shard& current = impl_->shards[shard];
+    const std::lock_guard guard(current.lock);
+    const ShardPart* const part = current.part(impl_->id_of(database));
+    if (part == nullptr) continue;
+    looked_at += part->table.size();
+    part->table.visit_all<Entry>([&](const Entry& entry) {
+      if (entry.present() && !entry.expired(now)) visit(entry);
+    });
+  }
+  return shard < Impl::kShards ? shard : kNoShard;
+}
+
+std::uint64_t Keyspace::random_cursor() {
+  return random_number() & ((std::uint64_t{1} << kGenerationShift) - 1);
+}
+
+std::optional<std::string> Keyspace::random_key(std::uint16_t database,
+                                                std::uint64_t& cursor) const {
   std::optional<std::string> chosen;
   std::uint64_t seen = 0;
-  const auto choose = [&](const Entry& entry) {
+  cursor = scan(database, cursor, 1, [&](const Entry& entry) {
     if (random_number() % ++seen == 0) chosen = std::string(entry.key());
-  };
-  const auto choose_from = [&](std::uint64_t cursor) {
-    do {
-      cursor = scan(database, cursor, 1, choose);
-    } while (!chosen && cursor != 0);
-  };
-  choose_from(random_number() & ((std::uint64_t{1} << kGenerationShift) - 1));
-  if (!chosen) choose_from(0);  // round the end
+  });
   return chosen;
 }
 

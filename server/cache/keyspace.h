@@ -77,7 +77,16 @@ class Keyspace {
   // of entries, so it may visit none. Nothing may be changed, and no lock taken, within `visit`.
   std::uint64_t scan(std::uint16_t database, std::uint64_t cursor, std::size_t count,
                      const std::function<void(const Entry&)>& visit) const;
-  std::optional<std::string> random_key(std::uint16_t database) const;
+  // Visits the live entries of whole shards, from this one on, until about `count` entries were
+  // looked at; returns the shard to go on with, kNoShard at the end. A key that is there from the
+  // first call to the last is visited once. As for scan(), nothing may be changed within `visit`.
+  static constexpr std::size_t kNoShard = ~std::size_t{0};
+  std::size_t walk(std::uint16_t database, std::size_t shard, std::size_t count,
+                   const std::function<void(const Entry&)>& visit) const;
+  // Some key among the next that a scan from `cursor` on meets, and moves the cursor on, to 0 at
+  // the end. Nothing if it meets none: go on from there. Start at random_cursor().
+  std::optional<std::string> random_key(std::uint16_t database, std::uint64_t& cursor) const;
+  static std::uint64_t random_cursor();
 
   // --- warming: while the store's records are still being loaded, a key may be on disk only ---
   bool warm() const;

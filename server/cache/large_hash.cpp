@@ -2,6 +2,7 @@
 
 #include <xxhash.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <random>
@@ -33,6 +34,9 @@ struct LargeHash::Field {
 };
 
 namespace {
+
+// A scan looks at as many buckets as it shall visit fields, and at no fewer than these.
+constexpr std::size_t kBucketsScannedMin = 200;
 
 // A seed no client can know: fields that collide under one hash's seed do not under another's.
 std::uint64_t random_seed() {
@@ -157,7 +161,8 @@ std::uint64_t LargeHash::scan(
     const std::function<void(std::string_view, std::string_view)>& visit) const {
   std::uint64_t position = cursor & ((std::uint64_t{1} << 48) - 1);
   std::size_t visited = 0;
-  while (visited < count) {
+  std::size_t buckets_left = std::max(kBucketsScannedMin, count);
+  while (visited < count && buckets_left-- > 0) {
     const std::uint64_t hash = position << 16;
     const Part& part = *parts_[index_of(hash)];
     const std::uint32_t end =

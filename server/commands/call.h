@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -98,12 +99,25 @@ class Call {
   void run_again_at(Time time) { again_at_ = time; }
   std::optional<Time> again_at() const { return again_at_; }
 
+  // For work that would make one turn too long: what was done so far, made by the first run, and
+  // the end of a run that leaves the rest to the next turn. The request then runs again from its
+  // start; what it has replied stays. May not be refused any more once it has replied.
+  template <class T, class... Args>
+  T& so_far(Args&&... args) {
+    std::unique_ptr<Unfinished>& request = connection.unfinished.request;
+    if (request == nullptr) request = std::make_unique<T>(std::forward<Args>(args)...);
+    return static_cast<T&>(*request);
+  }
+  void next_turn() { next_turn_ = true; }
+  bool goes_on() const { return next_turn_; }
+
  private:
   friend class Args;
   protocol::Words words_;
   Transaction* transaction_;
   std::span<const Key> keys_;
   std::optional<Time> again_at_;
+  bool next_turn_ = false;
   std::string kept_;
 };
 

@@ -11,6 +11,7 @@
 #include "server/base/clock.h"
 #include "server/cache/journal.h"
 #include "server/commands/command.h"
+#include "server/commands/unfinished.h"
 
 namespace sojourn::server {
 
@@ -59,6 +60,7 @@ struct ConnectionState {
   Time slept_until{};
   Time first_run_at{};
   std::shared_ptr<Awaited> awaited;
+  OwnUnfinished unfinished;
 };
 
 }  // namespace sojourn::server

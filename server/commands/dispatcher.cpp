@@ -95,10 +95,14 @@ Dispatcher::Outcome Dispatcher::run(ConnectionState& connection, protocol::Words
   } else {
     switch (pass_gates(request, again_at_)) {
       case Verdict::pass:
-        if (const Outcome outcome = run_row(request); outcome != Outcome::done) return outcome;
+        if (const Outcome outcome = run_row(request); outcome != Outcome::done) {
+          if (connection.reply_mode != ReplyMode::on) out.resize(reply_begin);
+          return outcome;
+        }
         break;
       case Verdict::refuse:
         request.rejected = true;
+        connection.unfinished.request.reset();
         break;
       case Verdict::wait_until:
         return Outcome::wait_until;
@@ -183,6 +187,9 @@ Dispatcher::Outcome Dispatcher::wait_for_keys(Request& request) {
 }
 
 Dispatcher::Outcome Dispatcher::finish_call(Request& request, const Call& call) {
+  if (request.connection.unfinished.request != nullptr) [[unlikely]] {
+    return finish_step(request, call);
+  }
   Time& first_run_at = request.connection.first_run_at;
   if (const auto again_at = call.again_at(); again_at) [[unlikely]] {
     if (first_run_at == Time{}) first_run_at = request.now;
@@ -194,6 +201,20 @@ Dispatcher::Outcome Dispatcher::finish_call(Request& request, const Call& call) 
     timer_us_ -= std::chrono::microseconds(request.now - first_run_at).count();
     first_run_at = Time{};
   }
+  return Outcome::done;
+}
+
+// Steps count as one command, with the time they took and not that between them.
+Dispatcher::Outcome Dispatcher::finish_step(Request& request, const Call& call) {
+  std::unique_ptr<Unfinished>& unfinished = request.connection.unfinished.request;
+  if (call.goes_on()) {
+    const std::int64_t now_us = monotonic_us();
+    unfinished->worked_us += now_us - timer_us_;
+    timer_us_ = now_us;
+    return Outcome::next_turn;
+  }
+  timer_us_ -= unfinished->worked_us;
+  unfinished.reset();
   return Outcome::done;
 }
 

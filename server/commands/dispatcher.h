@@ -32,6 +32,8 @@ class Dispatcher {
     done,         // the reply is in the buffer (or is not wanted: CLIENT REPLY OFF)
     wait_wakeup,  // nothing was done; run the same request again once `wake` was called
     wait_until,   // nothing was done; run the same request again at `again_at()`
+    next_turn,    // a part was done, and a part of the reply may be in the buffer; run the same
+                  // request again in the next turn
   };
   // `words`, at least one, must hold during the call only. `now` is the clock's at the start of the
   // worker's turn. `wake` is called at most once, from any thread, and only after wait_wakeup was
@@ -55,6 +57,7 @@ class Dispatcher {
   Outcome run_with_keys(Request& request);
   Outcome wait_for_keys(Request& request);
   Outcome finish_call(Request& request, const Call& call);
+  Outcome finish_step(Request& request, const Call& call);
   void account(Request& request, std::size_t reply_begin);
   void log_slow(const Request& request, std::int64_t took_us);
 

@@ -5,12 +5,12 @@
 #include <cerrno>
 #include <cstdlib>
 #include <string>
-#include <vector>
 
 #include "server/base/glob.h"
 #include "server/base/numbers.h"
 #include "server/commands/errors.h"
 #include "server/commands/generic.h"
+#include "server/commands/long_array.h"
 #include "server/commands/services.h"
 
 namespace sojourn::server {
@@ -41,7 +41,7 @@ ScanOptions scan_options(Args& args, ScanOf what) {
       } else if (*count < 1) {
         args.fail(kSyntaxError);
       } else {
-        options.count = static_cast<std::size_t>(*count);
+        options.count = std::min(static_cast<std::size_t>(*count), kScanAtOnce);
       }
     } else if (args.option("MATCH")) {
       options.pattern = args.word();
@@ -80,25 +80,32 @@ void scan(Call& call) {
   names.finish_array();
 }
 
+namespace {
+
+struct KeysSoFar : Unfinished {
+  explicit KeysSoFar(protocol::Version version) : names(version) {}
+  std::size_t bytes() const override { return names.bytes(); }
+
+  std::size_t shard = 0;
+  LongArray names;
+};
+
+}  // namespace
+
+// Redis answers with the keys of one moment. Here others go on meanwhile.
 void keys(Call& call) {
-  // Few enough that no shard stays locked for long, many enough that the calls cost nothing.
-  constexpr std::size_t kKeysAtATime = 1000;
+  constexpr std::size_t kLookedAtInATurn = 1000;
   const ScanOptions options{.pattern = call.words()[1], .type = {}};
-  std::vector<std::string> names;
-  std::uint64_t cursor = 0;
-  do {
-    cursor = call.services.keyspace.scan(call.connection.database, cursor, kKeysAtATime,
-                                         [&](const Entry& entry) {
-                                           if (options.fits(entry.key())) {
-                                             names.emplace_back(entry.key());
-                                           }
-                                         });
-  } while (cursor != 0);
-  // A table that grows meanwhile may show a key twice.
-  std::sort(names.begin(), names.end());
-  names.erase(std::unique(names.begin(), names.end()), names.end());
-  call.reply.array(names.size());
-  for (const std::string& name : names) call.reply.bulk(name);
+  auto& so_far = call.so_far<KeysSoFar>(call.reply.version());
+  if (so_far.shard != Keyspace::kNoShard) {
+    so_far.shard = call.services.keyspace.walk(call.connection.database, so_far.shard,
+                                               kLookedAtInATurn, [&](const Entry& entry) {
+                                                 if (options.fits(entry.key()))
+                                                   so_far.names.bulk(entry.key());
+                                               });
+    if (so_far.shard != Keyspace::kNoShard) return call.next_turn();
+  }
+  if (!so_far.names.write_some(call.reply)) call.next_turn();
 }
 
 }  // namespace sojourn::server

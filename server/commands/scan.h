@@ -11,11 +11,14 @@
 
 namespace sojourn::server {
 
+// COUNT is a wish: whoever asks for more at once gets these and a cursor to go on with.
+inline constexpr std::size_t kScanAtOnce = 1000;
+
 // What SCAN and HSCAN share: cursor, options, and the reply's two parts.
 struct ScanOptions {
   std::optional<std::string_view> pattern;
   std::optional<std::string_view> type;
-  std::size_t count = 10;
+  std::size_t count = 10;  // at most kScanAtOnce
 
   bool fits(std::string_view name) const;
 };

@@ -81,6 +81,7 @@ void Connection::close() {
   std::swap(parser, unused);
   input.clear();
   std::string().swap(output);
+  state.unfinished = OwnUnfinished();
   sent_ = 0;
 }
 

@@ -54,7 +54,8 @@ class Connection {
            unsent() < unsent_max;
   }
   std::size_t input_bytes() const { return input.capacity() + parser.memory_bytes(); }
-  std::size_t buffer_bytes() const { return input_bytes() + output.capacity(); }
+  std::size_t output_bytes() const { return output.capacity() + state.unfinished.bytes(); }
+  std::size_t buffer_bytes() const { return input_bytes() + output_bytes(); }
   void note_capacities();  // in `state`
   bool awaits_release(JournalPosition released) const {
     return unsent() > 0 && state.hold_until > released;

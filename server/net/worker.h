@@ -41,9 +41,9 @@ struct WorkersShared {
 };
 
 // One thread with its own connections. It carries a request from socket to socket, in turns:
-// whatever sockets are ready are read, all requests that came are run, the journal is handed over
+// whatever sockets are ready are read, the requests that came are run, the journal is handed over
 // once, and each connection's output is sent with one call, or held until the journal has released
-// it.
+// it. A turn is short whatever is asked for: for what there is no time left the next one goes on.
 //
 // All sockets sit in one inner epoll set, level-triggered, which Asio watches as a single
 // descriptor: a turn costs the same few system calls for one ready connection as for two hundred,

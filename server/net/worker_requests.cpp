@@ -167,6 +167,9 @@ bool Worker::run_request(Connection& connection, protocol::Words words, Time now
     case Dispatcher::Outcome::wait_until:
       wait_until(connection, dispatcher_.again_at());
       return false;
+    case Dispatcher::Outcome::next_turn:
+      connection.backlog = true;
+      return false;
   }
   // What others see of a connection (its name, database, user) changes by these commands.
   const Command* const command = connection.state.last_command;

@@ -96,7 +96,7 @@ void Worker::look_through_connections(Time now) {
   for (auto& [id, connection] : connections_) {
     if (connection->closed) continue;
     largest_input = std::max(largest_input, connection->input_bytes());
-    largest_output = std::max(largest_output, connection->output.capacity());
+    largest_output = std::max(largest_output, connection->output_bytes());
     const ConnectionState& state = connection->state;
     const bool idle =
         settings_->timeout.count() > 0 && connection->waiting == Waiting::nothing &&
@@ -109,7 +109,7 @@ void Worker::look_through_connections(Time now) {
 }
 
 bool Worker::over_output_limit(Connection& connection, Time now) {
-  const std::size_t unsent = connection.unsent();
+  const std::size_t unsent = connection.unsent() + connection.state.unfinished.bytes();
   const OutputLimit& limit = settings_->output_limit;
   std::string_view which;
   if (unauthenticated(connection)) {
@@ -140,7 +140,7 @@ void Worker::count_buffers(Connection& connection) {
     WorkerMetrics::add(metric, static_cast<std::uint64_t>(change));
   };
   count(connection.counted_input, connection.input_bytes(), metrics_.input_buffer_bytes);
-  count(connection.counted_output, connection.output.capacity(), metrics_.output_buffer_bytes);
+  count(connection.counted_output, connection.output_bytes(), metrics_.output_buffer_bytes);
 }
 
 void Worker::report_buffers() {
@@ -167,7 +167,7 @@ void Worker::relieve_memory() {
         "All connections' buffers take {} bytes, over connection-buffers-budget: {} with {} "
         "bytes closed",
         shared_.buffers.bytes(), connection.state.peer_address, connection.buffer_bytes());
-    WorkerMetrics::add(connection.input_bytes() > connection.output.capacity()
+    WorkerMetrics::add(connection.input_bytes() > connection.output_bytes()
                            ? metrics_.query_limit_disconnections
                            : metrics_.output_limit_disconnections);
     close_now(connection);

@@ -110,13 +110,15 @@ void CommandTest::upkeep() {
 std::optional<std::string> CommandTest::Client::try_raw(const std::vector<std::string>& words) {
   const std::vector<std::string_view> views(words.begin(), words.end());
   std::string out;
+  auto outcome = Dispatcher::Outcome::done;
   while (true) {
-    out.clear();
+    if (outcome != Dispatcher::Outcome::next_turn) out.clear();
     const auto wakeup = std::make_shared<Wakeup>();
-    const auto outcome =
+    outcome =
         test_.dispatcher_->run(state, views, out, test_.clock.now(), [wakeup] { wakeup->wake(); });
     if (outcome == Dispatcher::Outcome::wait_until) return std::nullopt;
     if (outcome == Dispatcher::Outcome::done) break;
+    if (outcome == Dispatcher::Outcome::next_turn) continue;
     if (!wakeup->wait()) {
       ADD_FAILURE() << "nobody woke " << words.front();
       return out;

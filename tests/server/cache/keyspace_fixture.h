@@ -124,6 +124,13 @@ class KeyspaceTest : public ::testing::Test {
     const Entry* const entry = tx.find(k);
     return entry == nullptr ? 0 : tx.hash(*entry).size();
   }
+  std::optional<std::string> random_key() {
+    std::uint64_t cursor = Keyspace::random_cursor();
+    for (int rounds = 0; rounds < 2; rounds += cursor == 0 ? 1 : 0) {
+      if (const auto name = keyspace_->random_key(0, cursor)) return name;
+    }
+    return std::nullopt;
+  }
   std::size_t rows(Column column) {
     std::size_t count = 0;
     auto walk = store().walk(column);

@@ -1,5 +1,6 @@
 #include "server/cache/keyspace.h"
 
+#include <map>
 #include <set>
 
 #include "tests/server/cache/keyspace_fixture.h"
@@ -226,13 +227,52 @@ TEST_F(KeyspaceTest, TotalsAreOfEachDatabaseUnderTheNumberItHasNow) {
 }
 
 TEST_F(KeyspaceTest, ARandomKeyIsFoundWheneverThereIsOne) {
-  EXPECT_EQ(keyspace_->random_key(0), std::nullopt);
+  EXPECT_EQ(random_key(), std::nullopt);
   put("other", "v", kNever, 3);
   put("due", "v", in(1ms));
   advance(1ms);
-  EXPECT_EQ(keyspace_->random_key(0), std::nullopt);
+  EXPECT_EQ(random_key(), std::nullopt);
   put("only", "v");
-  for (int i = 0; i < 20; ++i) EXPECT_EQ(keyspace_->random_key(0), "only");
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(random_key(), "only");
+}
+
+TEST_F(KeyspaceTest, AWalkVisitsEachKeyOnceAndLittleAtATime) {
+  constexpr int kKeys = 20'000;
+  constexpr std::size_t kAtATime = 500;
+  for (int i = 0; i < kKeys; ++i) put("k" + std::to_string(i), "v");
+  put("due", "v", in(1ms));
+  put("elsewhere", "v", kNever, 1);
+  advance(1ms);
+  std::map<std::string, int> visits;
+  for (std::size_t shard = 0; shard != Keyspace::kNoShard;) {
+    std::size_t visited = 0;
+    shard = keyspace_->walk(0, shard, kAtATime, [&](const Entry& entry) {
+      ++visits[std::string(entry.key())];
+      ++visited;
+    });
+    // A shard is visited whole: there are one or two keys in each.
+    EXPECT_LE(visited, kAtATime + 20);
+    // Tables grow meanwhile.
+    put("new" + std::to_string(visits.size()), "v");
+  }
+  for (int i = 0; i < kKeys; ++i) ASSERT_EQ(visits["k" + std::to_string(i)], 1) << i;
+  EXPECT_FALSE(visits.contains("due"));
+  EXPECT_FALSE(visits.contains("elsewhere"));
+}
+
+TEST_F(KeyspaceTest, AScanLooksAtFewEntriesAtATime) {
+  for (int i = 0; i < 20'000; ++i) put("due" + std::to_string(i), "v", in(1ms));
+  put("alive", "v");
+  advance(1ms);
+  std::uint64_t cursor = 0;
+  int calls = 0;
+  int found = 0;
+  do {
+    cursor = keyspace_->scan(0, cursor, 10, [&](const Entry&) { ++found; });
+    ++calls;
+  } while (cursor != 0);
+  EXPECT_EQ(found, 1);
+  EXPECT_GT(calls, 20) << "the dead count too";
 }
 
 TEST_F(KeyspaceTest, LooksAtManySessionsThatLiveOnInSmallSteps) {
@@ -319,12 +359,6 @@ TEST_F(KeyspaceTest, AnyNumberIsAValidCursor) {
        {~std::uint64_t{0}, std::uint64_t{1} << 40, std::uint64_t{77}}) {
     keyspace_->scan(0, cursor, 10, [](const Entry&) {});
   }
-}
-
-TEST_F(KeyspaceTest, ARandomKeyIsFoundAmongFew) {
-  EXPECT_EQ(keyspace_->random_key(0), std::nullopt);
-  put("only", "v");
-  EXPECT_EQ(keyspace_->random_key(0), "only");
 }
 
 TEST_F(KeyspaceTest, VersionsGrowWithEveryChange) {

@@ -290,5 +290,60 @@ TEST_F(GenericCommands, ObjectAnswersTheRest) {
   EXPECT_NE(run("OBJECT HELP").find("ENCODING key"), std::string::npos);
 }
 
+// Fills the database so that KEYS takes more than one step.
+class ManyKeys : public CommandTest {
+ protected:
+  static constexpr int kKeys = 5000;
+
+  void SetUp() override {
+    for (int i = 0; i < kKeys; ++i) run("SET k:" + std::to_string(i) + " v");
+  }
+};
+
+TEST_F(ManyKeys, AreAllTold) {
+  const auto reply = client().ask({"KEYS", "k:*"});
+  std::set<std::string> names;
+  for (const auto& name : reply->elements) names.insert(name.text);
+  EXPECT_EQ(reply->elements.size(), static_cast<std::size_t>(kKeys));
+  EXPECT_EQ(names.size(), static_cast<std::size_t>(kKeys));
+  EXPECT_EQ(run("KEYS k:4999"), "1) \"k:4999\"");
+}
+
+TEST_F(ManyKeys, CountAsOneCommand) {
+  run("CONFIG SET slowlog-log-slower-than 0");
+  run("SLOWLOG RESET");
+  const std::uint64_t before = metrics.sum(&WorkerMetrics::commands);
+  run("KEYS nothing*");
+  EXPECT_EQ(metrics.sum(&WorkerMetrics::commands), before + 1);
+  EXPECT_EQ(slowlog.latest(1).at(0).words.front(), "KEYS");
+  EXPECT_EQ(slowlog.size(), 2u) << "the reset and this";
+  EXPECT_EQ(client().state.unfinished.request, nullptr);
+}
+
+TEST_F(ManyKeys, AreNotToldToWhoWantsNoReply) {
+  run("CLIENT REPLY SKIP");
+  EXPECT_EQ(client().try_raw({"KEYS", "*"}), "");
+  EXPECT_EQ(run("PING"), "PONG");
+  run("CLIENT REPLY OFF");
+  EXPECT_EQ(client().try_raw({"KEYS", "*"}), "");
+  EXPECT_EQ(run("CLIENT REPLY ON"), "OK");
+  EXPECT_EQ(run("PING"), "PONG");
+}
+
+TEST_F(ManyKeys, ComeAThousandAtATimeHoweverManyAScanAsksFor) {
+  const auto reply = client().ask({"SCAN", "0", "COUNT", "1000000"});
+  EXPECT_NE(reply->elements[0].text, "0");
+  EXPECT_GE(reply->elements[1].elements.size(), 500u);
+  EXPECT_LE(reply->elements[1].elements.size(), 1010u);
+}
+
+TEST_F(ManyKeys, ThatHaveExpiredHideNoLivingOne) {
+  for (int i = 0; i < kKeys; ++i) run("PEXPIRE k:" + std::to_string(i) + " 1");
+  advance(1ms);
+  EXPECT_EQ(run("RANDOMKEY"), "(nil)");
+  run("SET alive v");
+  EXPECT_EQ(run("RANDOMKEY"), "alive");
+}
+
 }  // namespace
 }  // namespace sojourn::server

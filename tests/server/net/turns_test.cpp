@@ -48,6 +48,39 @@ TEST_F(Turns, EndThoughRequestsAreLeft) {
   EXPECT_LT(longest(), kTurnUsMax);
 }
 
+TEST_F(Turns, OfKeysAreShortAndOthersAreServedBetweenThem) {
+  constexpr int kKeys = 50'000;
+  start("", 1);
+  Peer peer = connect();
+  Peer other = connect();
+  fill(peer, kKeys);
+  metrics.reset();
+  const std::uint64_t turns = metrics.sum(&WorkerMetrics::turns);
+  peer.send(request("KEYS", "*") + request("PING"));
+  other.send(request("GET", "session:7"));
+  ASSERT_EQ(peer.read_line(), "*" + std::to_string(kKeys));
+  for (int i = 0; i < kKeys; ++i) {
+    peer.read_line();
+    ASSERT_TRUE(peer.read_line().starts_with("session:"));
+  }
+  EXPECT_EQ(peer.read_line(), "+PONG");
+  EXPECT_EQ(other.read_line(), "$5");
+  EXPECT_LT(longest(), kTurnUsMax);
+  EXPECT_GT(metrics.sum(&WorkerMetrics::turns), turns + 20);
+}
+
+TEST_F(Turns, OfAConnectionThatIsGoneEnd) {
+  start("", 1);
+  {
+    Peer peer = connect();
+    fill(peer, 20'000);
+    peer.send(request("KEYS", "*"));
+  }
+  Peer other = connect();
+  EXPECT_EQ(other.ask("PING"), "+PONG");
+  eventually([&] { return metrics.sum(&WorkerMetrics::output_buffer_bytes) < 1024; }, "freed");
+}
+
 TEST_F(Turns, ThatWereLongAreRemembered) {
   start("latency-monitor-threshold 1", 1);
   Peer peer = connect();

@@ -395,7 +395,7 @@ std::size_t Keyspace::entry_bytes_of(const Entry& entry) const {
   return entry.bytes() + kBucketShare + (hash != nullptr ? hash->bytes() : 0);
 }
 
-bool Keyspace::upkeep(std::size_t worker, std::size_t workers, Millis budget) {
+bool Keyspace::upkeep(std::size_t worker, std::size_t workers, std::chrono::microseconds budget) {
   const auto end = std::chrono::steady_clock::now() + budget;
   const auto out_of_time = [&] { return std::chrono::steady_clock::now() >= end; };
   bool more = false;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -103,7 +104,7 @@ class Keyspace {
   // --- upkeep, by workers, in small steps; worker w of n takes every n-th shard ---
   // Removes what has fallen due, gives back flushed databases' memory.
   // Stops after about `budget` of time; true if there is more to do at once.
-  bool upkeep(std::size_t worker, std::size_t workers, Millis budget);
+  bool upkeep(std::size_t worker, std::size_t workers, std::chrono::microseconds budget);
   void set_active_expiry(bool on);  // DEBUG SET-ACTIVE-EXPIRE
 
   // Takes every shard's lock in turn, once: less than half a millisecond.

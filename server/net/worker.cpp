@@ -217,6 +217,7 @@ void Worker::settle() {
   if (journal_.appended() != journal_.written()) journal_.end_turn();
   // Before the replies: who has read that a connection has a name finds it in CLIENT LIST.
   publish(changed_now_);
+  changed_now_.clear();
   const JournalPosition released = journal_.released();
   for (Connection* connection : touched_) {
     connection->touched = false;

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <queue>
+#include <span>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -142,12 +143,13 @@ class Worker {
   void resume_due(Time now);
   void end_unauthenticated(Time now);
   void look_through_connections(Time now);
+  void look_at(Connection& connection, Time now);
   bool over_output_limit(Connection& connection, Time now);
   void count_buffers(Connection& connection);
   void report_buffers();
   void relieve_memory();
   void note_changed(Connection& connection, bool soon);
-  void publish(std::vector<Connection*>& changed);
+  void publish(std::span<Connection* const> changed);
   void publish_now_and_then();
 
   WorkersShared& shared_;
@@ -195,6 +197,9 @@ class Worker {
   std::chrono::steady_clock::time_point next_publish_{};
   std::chrono::steady_clock::time_point keep_fresh_until_{};
   std::chrono::steady_clock::time_point next_scan_{};
+  std::size_t scanned_ = 0;  // of connections_'s buckets, in the scan that is going on
+  std::size_t largest_input_ = 0;
+  std::size_t largest_output_ = 0;
 
   // Read by other threads.
   std::atomic<std::size_t> load_{0};

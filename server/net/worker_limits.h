@@ -41,7 +41,7 @@ inline constexpr std::chrono::seconds kWarnEvery{10};
 
 // Expired keys go, and their deletions are written, within this time and a little.
 inline constexpr std::chrono::milliseconds kTick{32};
-inline constexpr std::chrono::milliseconds kUpkeepBudget{1};
+inline constexpr std::chrono::microseconds kUpkeepBudget{500};
 // No turn is as long: what latency-monitor-threshold is when it is off.
 inline constexpr std::chrono::milliseconds kLongestTurn = std::chrono::hours(24);
 // CLIENT LIST shows other connections' figures as old as this; the second once somebody looks.
@@ -49,5 +49,7 @@ inline constexpr std::chrono::milliseconds kPublishEvery{1000};
 inline constexpr std::chrono::milliseconds kPublishEveryWhenLookedAt{100};
 inline constexpr std::chrono::seconds kKeepFresh{10};
 inline constexpr std::chrono::seconds kScanEvery{1};
+// Of many connections a tick looks at so many, and publishes so many; the next tick goes on.
+inline constexpr std::size_t kConnectionsInATick = 256;
 
 }  // namespace sojourn::server

@@ -45,11 +45,7 @@ void Worker::tick() {
   const Time now = services_.clock.now();
   resume_due(now);
   end_unauthenticated(now);
-  const auto moment = std::chrono::steady_clock::now();
-  if (moment >= next_scan_) {
-    next_scan_ = moment + kScanEvery;
-    look_through_connections(now);
-  }
+  look_through_connections(now);
   publish_now_and_then();
   if (!upkeep_scheduled_) upkeep();
 }
@@ -90,22 +86,35 @@ void Worker::end_unauthenticated(Time now) {
   }
 }
 
+// One scan every kScanEvery, over as many ticks as it takes. Buckets of the map are what can be
+// gone on with after connections came and went; whoever is missed then is seen by the next scan.
 void Worker::look_through_connections(Time now) {
-  std::size_t largest_input = 0;
-  std::size_t largest_output = 0;
-  for (auto& [id, connection] : connections_) {
-    if (connection->closed) continue;
-    largest_input = std::max(largest_input, connection->input_bytes());
-    largest_output = std::max(largest_output, connection->output_bytes());
-    const ConnectionState& state = connection->state;
-    const bool idle =
-        settings_->timeout.count() > 0 && connection->waiting == Waiting::nothing &&
-        now - std::max(state.last_request_at, state.connected_at) > settings_->timeout;
-    if (idle) services_.log.verbose("{} was idle: connection closed", state.peer_address);
-    if (idle || over_output_limit(*connection, now)) close_now(*connection);
+  const auto moment = std::chrono::steady_clock::now();
+  if (scanned_ == 0 && moment < next_scan_) return;
+  if (scanned_ == 0) next_scan_ = moment + kScanEvery;
+  std::size_t looked_at = 0;
+  for (; scanned_ < connections_.bucket_count() && looked_at < kConnectionsInATick; ++scanned_) {
+    ++looked_at;
+    for (auto at = connections_.begin(scanned_); at != connections_.end(scanned_); ++at) {
+      ++looked_at;
+      if (!at->second->closed) look_at(*at->second, now);
+    }
   }
-  metrics_.largest_input_buffer.store(largest_input, std::memory_order_relaxed);
-  metrics_.largest_output_buffer.store(largest_output, std::memory_order_relaxed);
+  if (scanned_ < connections_.bucket_count()) return;
+  scanned_ = 0;
+  metrics_.largest_input_buffer.store(std::exchange(largest_input_, 0), std::memory_order_relaxed);
+  metrics_.largest_output_buffer.store(std::exchange(largest_output_, 0),
+                                       std::memory_order_relaxed);
+}
+
+void Worker::look_at(Connection& connection, Time now) {
+  largest_input_ = std::max(largest_input_, connection.input_bytes());
+  largest_output_ = std::max(largest_output_, connection.output_bytes());
+  const ConnectionState& state = connection.state;
+  const bool idle = settings_->timeout.count() > 0 && connection.waiting == Waiting::nothing &&
+                    now - std::max(state.last_request_at, state.connected_at) > settings_->timeout;
+  if (idle) services_.log.verbose("{} was idle: connection closed", state.peer_address);
+  if (idle || over_output_limit(connection, now)) close_now(connection);
 }
 
 bool Worker::over_output_limit(Connection& connection, Time now) {
@@ -188,7 +197,7 @@ void Worker::note_changed(Connection& connection, bool soon) {
   }
 }
 
-void Worker::publish(std::vector<Connection*>& changed) {
+void Worker::publish(std::span<Connection* const> changed) {
   if (changed.empty()) return;
   std::vector<const ConnectionState*> states;
   states.reserve(changed.size());
@@ -200,7 +209,6 @@ void Worker::publish(std::vector<Connection*>& changed) {
     states.push_back(&connection->state);
   }
   published_.update(states);
-  changed.clear();
 }
 
 void Worker::publish_now_and_then() {
@@ -209,9 +217,14 @@ void Worker::publish_now_and_then() {
     keep_fresh_until_ = moment + kKeepFresh;
   }
   if (moment < next_publish_) return;
+  const std::size_t count = std::min(changed_later_.size(), kConnectionsInATick);
+  const std::span<Connection* const> changed(changed_later_.data(), count);
+  for (Connection* connection : changed) connection->unpublished = false;
+  publish(changed);
+  changed_later_.erase(changed_later_.begin(),
+                       changed_later_.begin() + static_cast<std::ptrdiff_t>(count));
+  if (!changed_later_.empty()) return;
   next_publish_ = moment + (moment < keep_fresh_until_ ? kPublishEveryWhenLookedAt : kPublishEvery);
-  for (Connection* connection : changed_later_) connection->unpublished = false;
-  publish(changed_later_);
 }
 
 }  // namespace sojourn::server

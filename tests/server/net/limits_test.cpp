@@ -1,5 +1,7 @@
 // What a peer may cost: before it has said who it is, and after.
 
+#include <vector>
+
 #include "tests/server/net/server_fixture.h"
 
 namespace sojourn::server {
@@ -150,6 +152,18 @@ TEST_F(Limits, EndIdleConnectionsButNotBusyOnes) {
   advance(11s);
   EXPECT_TRUE(idle.is_closed());
   EXPECT_EQ(busy.ask("PING"), "+PONG");
+}
+
+// More than a worker looks at in one go.
+TEST_F(Limits, IdleConnectionsAreClosedHoweverManyThereAre) {
+  start("timeout 60\n", 1);
+  std::vector<Peer> idle;
+  for (int i = 0; i < 400; ++i) {
+    idle.push_back(connect());
+    ASSERT_EQ(idle.back().ask("PING"), "+PONG");
+  }
+  advance(61s);
+  for (Peer& peer : idle) EXPECT_TRUE(peer.is_closed());
 }
 
 }  // namespace

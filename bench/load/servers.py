@@ -49,6 +49,10 @@ class Server:
         }
         words = [word for name, value in arguments.items() for word in (f"--{name}", value)]
         self.command = ["taskset", "-c", ",".join(map(str, cores)), str(program), *words]
+        self.start()
+
+    def start(self):
+        """Also after stop(), on what is on disk then."""
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)

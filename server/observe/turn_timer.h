@@ -14,7 +14,8 @@ namespace sojourn::server {
 // most every kReadEvery, and after turns that took long by the wall clock. A turn's CPU time is
 // therefore told at most kReadEvery too high (what earlier short turns took since the last
 // reading), never too low. It is at most the wall time, which counts what the kernel and other
-// processes kept the worker waiting, too.
+// processes kept the worker waiting, too. On a virtual machine what the host took counts as CPU
+// time.
 //
 // Threading: the worker's own.
 class TurnTimer {

@@ -1,5 +1,5 @@
-// No turn of a worker grows with what it is asked for. Processor time is what counts here: a busy
-// machine may keep a worker waiting for as long as it likes.
+// No turn of a worker grows with what it is asked for. Turns are counted here, not timed: on a
+// virtual machine even the processor time of a thread includes what the host took.
 
 #include <string>
 
@@ -7,9 +7,6 @@
 
 namespace sojourn::server {
 namespace {
-
-// The bound is 2 ms; a sanitizer takes some of the rest.
-constexpr std::uint64_t kTurnUsMax = 10'000;
 
 class Turns : public ServerTest {
  protected:
@@ -21,20 +18,21 @@ class Turns : public ServerTest {
     peer.send(requests);
     for (int i = 0; i < keys; ++i) ASSERT_EQ(peer.read_line(), "+OK");
   }
-  std::uint64_t longest() const { return metrics.max(&WorkerMetrics::longest_turn_cpu_us); }
+  std::uint64_t turns() const { return metrics.sum(&WorkerMetrics::turns); }
 };
 
 TEST_F(Turns, AreMeasured) {
   Peer peer = connect();
   fill(peer, 1000);
-  EXPECT_GT(longest(), 0u);
-  EXPECT_LE(longest(), metrics.max(&WorkerMetrics::longest_turn_us));
+  const std::uint64_t worked = metrics.max(&WorkerMetrics::longest_turn_cpu_us);
+  EXPECT_GT(worked, 0u);
+  EXPECT_LE(worked, metrics.max(&WorkerMetrics::longest_turn_us));
 }
 
 TEST_F(Turns, EndThoughRequestsAreLeft) {
   Peer peer = connect();
   fill(peer, 5000);
-  metrics.reset();
+  const std::uint64_t before = turns();
   std::string scans;
   for (int i = 0; i < 1000; ++i)
     scans += request("SCAN", "0", "MATCH", "nothing*", "COUNT", "1000");
@@ -45,7 +43,8 @@ TEST_F(Turns, EndThoughRequestsAreLeft) {
     peer.read_line();
     ASSERT_EQ(peer.read_line(), "*0");
   }
-  EXPECT_LT(longest(), kTurnUsMax);
+  // A thousand fit into one turn by their number and by their bytes, but not by their time.
+  EXPECT_GT(turns(), before + 10);
 }
 
 TEST_F(Turns, OfKeysAreShortAndOthersAreServedBetweenThem) {
@@ -54,8 +53,7 @@ TEST_F(Turns, OfKeysAreShortAndOthersAreServedBetweenThem) {
   Peer peer = connect();
   Peer other = connect();
   fill(peer, kKeys);
-  metrics.reset();
-  const std::uint64_t turns = metrics.sum(&WorkerMetrics::turns);
+  const std::uint64_t before = turns();
   peer.send(request("KEYS", "*") + request("PING"));
   other.send(request("GET", "session:7"));
   ASSERT_EQ(peer.read_line(), "*" + std::to_string(kKeys));
@@ -65,8 +63,7 @@ TEST_F(Turns, OfKeysAreShortAndOthersAreServedBetweenThem) {
   }
   EXPECT_EQ(peer.read_line(), "+PONG");
   EXPECT_EQ(other.read_line(), "$5");
-  EXPECT_LT(longest(), kTurnUsMax);
-  EXPECT_GT(metrics.sum(&WorkerMetrics::turns), turns + 20);
+  EXPECT_GT(turns(), before + kKeys / 1000);
 }
 
 TEST_F(Turns, OfAConnectionThatIsGoneEnd) {

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "server/base/clock.h"
+#include "server/base/lock.h"
 #include "server/cache/entry.h"
-#include "server/cache/lock.h"
 #include "server/cache/slot_table.h"
 #include "server/store/record.h"
 

@@ -389,8 +389,8 @@ void Keyspace::reset_stats() {
 }
 
 std::size_t Keyspace::entry_bytes_of(const Entry& entry) const {
-  // Its share of a bucket that is 70-80 % full.
-  constexpr std::size_t kBucketShare = sizeof(SlotTable::Bucket) / 5;
+  // Its share of a bucket that is about nine tenths full.
+  constexpr std::size_t kBucketShare = sizeof(SlotTable::Bucket) / 6;
   const LargeHash* const hash = entry.large_hash();
   return entry.bytes() + kBucketShare + (hash != nullptr ? hash->bytes() : 0);
 }

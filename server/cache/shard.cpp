@@ -47,8 +47,8 @@ void Shard::count(ShardPart& part, const Entry& entry, int sign) {
 Shard::Found Shard::insert(DatabaseId id, Entry* entry, std::uint64_t hash) {
   ShardPart& part = part_for(id);
   SlotTable::Tag tag = tag_of(entry->key(), hash);
-  if (part.table.chain_length(tag) > kChainMax && part.table.buckets() < SlotTable::kBucketsMax)
-      [[unlikely]] {
+  if (part.table.away_from_home(tag) > kAwayMax &&
+      part.table.buckets() < SlotTable::kBucketsOfManyTags) [[unlikely]] {
     take_new_secret();
     tag = tag_of(entry->key(), hash);
   }

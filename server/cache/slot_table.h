@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "server/base/prefetch.h"
+#include "server/memory/slab_heap.h"
 
 namespace sojourn::server {
 
@@ -15,36 +16,38 @@ using DueSlot = std::uint32_t;
 inline constexpr DueSlot kNeverDue = std::numeric_limits<DueSlot>::max();
 
 // A hash table from 16-bit tags to pointers. It knows nothing of what the pointers point at: a tag,
-// a piece of the item's hash, says both which bucket an item is in and which slots are worth a
+// a piece of the item's hash, says both which bucket an item belongs to and which slots are worth a
 // look, so the table grows and shrinks without touching an item.
 //
 // A bucket is one cache line: seven slots (tag in the upper 16 bits, pointer in the lower 48), the
-// moment the first of its items may fall due, and the number of an overflow bucket. Bucket i of n
-// holds the tags t with floor(t * n / 2^16) == i: buckets are in tag order whatever n is, so a walk
-// by tag (SCAN) meets every item once however the table is resized meanwhile. Sizes need not be
-// powers of two, so it grows by a quarter and stays about 70-80 % full.
+// moment the first of its items may fall due, and how many of its items did not fit and stand in
+// the buckets behind it (behind the last comes the first). Bucket i of n is home to the tags t with
+// floor(t * n / 2^16) == i: homes are in tag order whatever n is, so a walk by tag (SCAN) meets
+// every item once however the table is resized meanwhile. Sizes need not be powers of two, so it
+// grows by one bucket in sixteen and stays about nine tenths full.
 //
-// Made for some thousands of items (kBucketsMax buckets, so that a bucket still covers several
-// tags).
+// Made for some thousands of items.
 class SlotTable {
  public:
   using Tag = std::uint16_t;
   static constexpr std::uint32_t kTags = 1u << 16;
   static constexpr std::size_t kSlots = 7;
-  static constexpr std::uint32_t kBucketsMax = 1u << 14;
+  // With more buckets than this, one is home to few tags or none, and tags no longer tell items
+  // apart.
+  static constexpr std::uint32_t kBucketsOfManyTags = 1u << 14;
   static constexpr std::size_t kPrefetchBytes = 512;
 
   struct alignas(64) Bucket {
     std::uint64_t slots[kSlots];
     DueSlot due;
-    std::uint32_t next;  // index of an overflow bucket, 0: none
+    std::uint32_t away;  // items of this bucket that stand in others
   };
   static_assert(sizeof(Bucket) == 64);
 
   // A slot in use. Holds until the table is changed.
   struct Place {
     std::uint64_t* slot = nullptr;
-    Bucket* bucket = nullptr;  // the first of its chain: the one whose `due` counts
+    Bucket* bucket = nullptr;  // the item's home, whose `due` counts
 
     explicit operator bool() const { return slot != nullptr; }
     template <class Item>
@@ -55,7 +58,8 @@ class SlotTable {
     void lower_due(DueSlot due) const { bucket->due = std::min(bucket->due, due); }
   };
 
-  SlotTable() = default;
+  // Its buckets come from `heap`, which must outlive it; from malloc without one.
+  explicit SlotTable(SlabHeap* heap = nullptr) : heap_(heap) {}
   ~SlotTable();
   SlotTable(SlotTable&& other) noexcept { swap(other); }
   SlotTable& operator=(SlotTable&& other) noexcept {
@@ -65,33 +69,41 @@ class SlotTable {
   void swap(SlotTable& other) noexcept;
 
   std::size_t size() const { return size_; }
-  std::size_t bytes() const { return sizeof(Bucket) * (primary_ + overflow_); }
+  std::size_t bytes() const { return bytes_for(count_); }
 
   // The item with this tag for which `same(item)` holds.
   template <class Item, class Same>
   Place find(Tag tag, Same&& same) const {
-    if (primary_ == 0) return {};
-    Bucket* const first = &buckets_[bucket_of(tag)];
-    for (Bucket* bucket = first;; bucket = &buckets_[bucket->next]) {
-      for (std::uint64_t& slot : bucket->slots) {
-        if (slot != 0 && slot >> 48 == tag && same(*reinterpret_cast<Item*>(slot & kPointerMask))) {
-          return {&slot, first};
-        }
-      }
-      if (bucket->next == 0) return {};
+    if (count_ == 0) return {};
+    const std::uint32_t home = home_of(tag);
+    Bucket* const first = &buckets_[home];
+    for (std::uint64_t& slot : first->slots) {
+      if (is(slot, tag) && same(*item_of<Item>(slot))) return {&slot, first};
     }
+    Place found;
+    if (first->away != 0) [[unlikely]] {
+      visit_away(home, [&](std::uint64_t& slot) {
+        if (!is(slot, tag) || !same(*item_of<Item>(slot))) return true;
+        found = {&slot, first};
+        return false;
+      });
+    }
+    return found;
   }
 
   void prefetch_bucket(Tag tag) const {
-    if (primary_ != 0) server::prefetch(&buckets_[bucket_of(tag)]);
+    if (count_ != 0) server::prefetch(&buckets_[home_of(tag)]);
   }
-  // The first kPrefetchBytes of the items in the tag's first bucket that may be the one.
+  // The first kPrefetchBytes of the items that may be the one.
   void prefetch_item(Tag tag) const {
-    if (primary_ == 0) return;
-    for (const std::uint64_t slot : buckets_[bucket_of(tag)].slots) {
-      if (slot != 0 && slot >> 48 == tag) {
-        const char* const item = reinterpret_cast<const char*>(slot & kPointerMask);
-        for (std::size_t at = 0; at < kPrefetchBytes; at += 64) server::prefetch(item + at);
+    if (count_ == 0) return;
+    const std::uint32_t home = home_of(tag);
+    for (const std::uint64_t slot : buckets_[home].slots) {
+      if (is(slot, tag)) prefetch_item_in(slot);
+    }
+    if (buckets_[home].away != 0) {
+      for (const std::uint64_t slot : buckets_[next(home)].slots) {
+        if (is(slot, tag)) prefetch_item_in(slot);
       }
     }
   }
@@ -104,46 +116,67 @@ class SlotTable {
   // begins: kTags at the end.
   template <class Item, class Visit>
   std::uint32_t visit_from(std::uint32_t from, Visit&& visit) const {
-    if (primary_ == 0) return kTags;
-    const std::uint32_t index = bucket_of(static_cast<Tag>(from));
-    const std::uint32_t end = first_tag_of(index + 1);
-    visit_chain<Item>(index, [&](Item& item, Tag tag) {
-      if (tag >= from) visit(item);
+    if (count_ == 0) return kTags;
+    const std::uint32_t home = home_of(static_cast<Tag>(from));
+    visit_items_of(home, [&](std::uint64_t& slot) {
+      if (tag_in(slot) >= from) visit(*item_of<Item>(slot));
     });
-    return end;
+    return first_tag_of(home + 1);
   }
 
+  // The items at home in one bucket.
   template <class Item, class Visit>
-  void visit_bucket(std::uint32_t index, Visit&& visit) const {
-    visit_chain<Item>(index, [&](Item& item, Tag) { visit(item); });
+  void visit_bucket(std::uint32_t home, Visit&& visit) const {
+    visit_items_of(home, [&](std::uint64_t slot) { visit(*item_of<Item>(slot)); });
   }
   template <class Item, class Visit>
   void visit_all(Visit&& visit) const {
-    for (std::uint32_t index = 0; index < primary_; ++index) {
-      visit_bucket<Item>(index, visit);
+    for (std::uint32_t index = 0; index < count_; ++index) {
+      for (const std::uint64_t slot : buckets_[index].slots) {
+        if (slot != 0) visit(*item_of<Item>(slot));
+      }
+    }
+  }
+  // Each item becomes the one that `other(item)` returns, which stands for the same.
+  template <class Item, class Other>
+  void replace_all(Other&& other) {
+    for (std::uint32_t index = 0; index < count_; ++index) {
+      for (std::uint64_t& slot : buckets_[index].slots) {
+        if (slot != 0) slot = (slot & ~kPointerMask) | pointer_bits(other(item_of<Item>(slot)));
+      }
     }
   }
 
   // The buckets as such, for whoever keeps `due`.
-  std::uint32_t buckets() const { return primary_; }
+  std::uint32_t buckets() const { return count_; }
   Bucket& bucket(std::uint32_t index) const { return buckets_[index]; }
-  // Visits the items of one bucket; those for which `keep` is false are taken out.
+  // Visits the items at home in one bucket; those for which `keep` is false are taken out.
   template <class Item, class Keep>
-  void filter_bucket(std::uint32_t index, Keep&& keep) {
-    for (Bucket* bucket = &buckets_[index];; bucket = &buckets_[bucket->next]) {
-      for (std::uint64_t& slot : bucket->slots) {
-        if (slot != 0 && !keep(*reinterpret_cast<Item*>(slot & kPointerMask))) {
-          slot = 0;
-          --size_;
-        }
-      }
-      if (bucket->next == 0) return;
-    }
+  void filter_bucket(std::uint32_t home, Keep&& keep) {
+    Bucket& bucket = buckets_[home];
+    std::uint32_t gone_away = 0;
+    visit_items_of(home, [&](std::uint64_t& slot) {
+      if (keep(*item_of<Item>(slot))) return;
+      gone_away += !in(bucket, slot);
+      slot = 0;
+      --size_;
+    });
+    bucket.away -= gone_away;
   }
   // Gives room back after many items went; cheap when there is nothing to do.
   void shrink();
-  // Overflow buckets behind the bucket of this tag: more than a few means the tags are not spread.
-  std::size_t chain_length(Tag tag) const;
+  // Has the buckets elsewhere in the heap if `leaving(buckets)`; see SlabHeap::move.
+  template <class Leaving>
+  void move_if(Leaving&& leaving) {
+    if (heap_ != nullptr && bytes() <= size_class::kLargest && count_ != 0 && leaving(buckets_)) {
+      buckets_ = static_cast<Bucket*>(heap_->move(buckets_, sizeof(Bucket) * count_));
+    }
+  }
+  // Items that belong to this tag's bucket and found no room in it: more than a few dozen means
+  // that the tags are not spread.
+  std::size_t away_from_home(Tag tag) const {
+    return count_ == 0 ? 0 : buckets_[home_of(tag)].away;
+  }
 
   static std::uint64_t pointer_bits(const void* item) {
     return reinterpret_cast<std::uintptr_t>(item);
@@ -152,32 +185,61 @@ class SlotTable {
  private:
   static constexpr std::uint64_t kPointerMask = (std::uint64_t{1} << 48) - 1;
 
-  std::uint32_t bucket_of(Tag tag) const {
-    return static_cast<std::uint32_t>((std::uint64_t{tag} * primary_) >> 16);
+  template <class Item>
+  static Item* item_of(std::uint64_t slot) {
+    return reinterpret_cast<Item*>(slot & kPointerMask);
+  }
+  static Tag tag_in(std::uint64_t slot) { return static_cast<Tag>(slot >> 48); }
+  static bool is(std::uint64_t slot, Tag tag) { return slot != 0 && tag_in(slot) == tag; }
+  static bool in(const Bucket& bucket, const std::uint64_t& slot) {
+    return &slot >= &bucket.slots[0] && &slot < &bucket.slots[0] + kSlots;
+  }
+  static void prefetch_item_in(std::uint64_t slot) {
+    const char* const item = item_of<const char>(slot);
+    for (std::size_t at = 0; at < kPrefetchBytes; at += 64) server::prefetch(item + at);
+  }
+
+  std::uint32_t home_of(Tag tag) const {
+    return static_cast<std::uint32_t>((std::uint64_t{tag} * count_) >> 16);
   }
   std::uint32_t first_tag_of(std::uint32_t index) const {
-    return static_cast<std::uint32_t>(((std::uint64_t{index} << 16) + primary_ - 1) / primary_);
+    return static_cast<std::uint32_t>(((std::uint64_t{index} << 16) + count_ - 1) / count_);
   }
-  template <class Item, class Visit>
-  void visit_chain(std::uint32_t index, Visit&& visit) const {
-    for (const Bucket* bucket = &buckets_[index];; bucket = &buckets_[bucket->next]) {
-      for (std::uint64_t slot : bucket->slots) {
-        if (slot != 0) {
-          visit(*reinterpret_cast<Item*>(slot & kPointerMask), static_cast<Tag>(slot >> 48));
-        }
+  std::uint32_t next(std::uint32_t index) const { return index + 1 == count_ ? 0 : index + 1; }
+  // Visits the slots of the items that are away from this home, until `visit` returns false.
+  template <class Visit>
+  void visit_away(std::uint32_t home, Visit&& visit) const {
+    std::uint32_t left = buckets_[home].away;
+    for (std::uint32_t index = next(home); left > 0; index = next(index)) {
+      for (std::uint64_t& slot : buckets_[index].slots) {
+        if (slot == 0 || home_of(tag_in(slot)) != home) continue;
+        if (!visit(slot)) return;
+        --left;
       }
-      if (bucket->next == 0) return;
     }
   }
-  std::uint64_t* free_slot(std::uint32_t index);
-  bool over_full() const;
-  void resize(std::uint32_t primary);
-  bool fill_from(const SlotTable& other);
+  template <class Visit>
+  void visit_items_of(std::uint32_t home, Visit&& visit) const {
+    for (std::uint64_t& slot : buckets_[home].slots) {
+      if (slot != 0 && home_of(tag_in(slot)) == home) visit(slot);
+    }
+    visit_away(home, [&](std::uint64_t& slot) {
+      visit(slot);
+      return true;
+    });
+  }
+  static std::size_t bytes_for(std::uint32_t count) {
+    return count == 0 ? 0 : SlabHeap::rounded(sizeof(Bucket) * count);
+  }
+  // Puts the item in: there must be a free slot.
+  Place place(std::uint64_t slot);
+  void call_home(std::uint32_t home, std::uint64_t& free);
+  void resize(std::uint32_t count);
+  void release();
 
-  Bucket* buckets_ = nullptr;  // primary_ buckets, then overflow_ of them
-  std::uint32_t primary_ = 0;
-  std::uint32_t overflow_ = 0;
-  std::uint32_t overflow_used_ = 0;
+  SlabHeap* heap_ = nullptr;
+  Bucket* buckets_ = nullptr;
+  std::uint32_t count_ = 0;
   std::uint32_t size_ = 0;
 };
 

@@ -72,7 +72,7 @@ TEST(SlotTable, ItemsWithOneTagAreAllFound) {
   SlotTable table;
   for (Item& item : items) table.insert(item.tag, &item);
   for (Item& item : items) EXPECT_TRUE(find(table, item));
-  EXPECT_GT(table.chain_length(7), 40u);
+  EXPECT_EQ(table.away_from_home(7), 300 - SlotTable::kSlots);
 }
 
 TEST(SlotTable, ABucketNeverForgetsTheEarliestDueMomentWhenTheTableIsResized) {
@@ -88,7 +88,7 @@ TEST(SlotTable, ABucketNeverForgetsTheEarliestDueMomentWhenTheTableIsResized) {
   }
 }
 
-TEST(SlotTable, TakesLessThanSixteenBytesAnItemWhenLarge) {
+TEST(SlotTable, TakesLessThanElevenBytesAnItemWhenLarge) {
   std::mt19937 random(4);
   std::vector<Item> items(20'000);
   SlotTable table;
@@ -96,7 +96,28 @@ TEST(SlotTable, TakesLessThanSixteenBytesAnItemWhenLarge) {
     item = {static_cast<SlotTable::Tag>(random()), 0};
     table.insert(item.tag, &item);
   }
-  EXPECT_LT(table.bytes(), items.size() * 18);
+  EXPECT_LT(table.bytes(), items.size() * 11);
+}
+
+TEST(SlotTable, StaysDenseAndMostItemsAtHomeWhileOthersComeAndGo) {
+  std::mt19937 random(6);
+  std::vector<Item> items(5000);
+  SlotTable table;
+  for (Item& item : items) {
+    item = {static_cast<SlotTable::Tag>(random()), 0};
+    table.insert(item.tag, &item);
+  }
+  for (int step = 0; step < 200'000; ++step) {
+    Item& item = items[random() % items.size()];
+    table.erase(find(table, item));
+    item.tag = static_cast<SlotTable::Tag>(random());
+    table.insert(item.tag, &item);
+  }
+  for (const Item& item : items) ASSERT_TRUE(find(table, item));
+  std::size_t away = 0;
+  for (std::uint32_t i = 0; i < table.buckets(); ++i) away += table.bucket(i).away;
+  EXPECT_LT(away, items.size() / 4);
+  EXPECT_LT(table.bytes(), items.size() * 11);
 }
 
 TEST(SlotTable, GivesItsMemoryBackWhenItemsGo) {

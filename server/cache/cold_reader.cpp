@@ -27,11 +27,11 @@ Result<std::unique_ptr<LargeHash>> read_fields(std::uint64_t collection, Cursor&
 }
 
 Result<Entry*> make_value(std::string_view key, const Record& record, Cursor& fields,
-                          const std::atomic<bool>& stopping) {
+                          const std::atomic<bool>& stopping, SlabHeap& heap) {
   if (record.type == RecordType::large_hash) {
     auto hash = read_fields(record.collection, fields, stopping);
     if (!hash) return hash.error();
-    Entry* const entry = Entry::make(key, sizeof(LargeHash*));
+    Entry* const entry = Entry::make(heap, key, sizeof(LargeHash*));
     entry->set_type(ValueType::hash);
     entry->set_large_hash(hash->release());
     entry->set_wide(true);
@@ -40,7 +40,7 @@ Result<Entry*> make_value(std::string_view key, const Record& record, Cursor& fi
   if (record.type == RecordType::hash && !packed_hash::well_formed(record.value)) {
     return Error{Errc::damaged, "the fields of a packed hash make no sense"};
   }
-  Entry* const entry = Entry::make(key, record.value.size());
+  Entry* const entry = Entry::make(heap, key, record.value.size());
   std::memcpy(entry->value_data(), record.value.data(), record.value.size());
   if (record.type == RecordType::hash) {
     entry->set_type(ValueType::hash);
@@ -53,7 +53,7 @@ Result<Entry*> make_value(std::string_view key, const Record& record, Cursor& fi
 
 Result<Entry*> make_entry(std::string_view row_key, std::string_view row,
                           std::optional<std::string_view> touch_row, Cursor& fields,
-                          const std::atomic<bool>& stopping, Time now) {
+                          const std::atomic<bool>& stopping, Time now, SlabHeap& heap) {
   const auto record = decode_record(row_key, row);
   if (!record) return record.error();
   const auto split = split_row_key(row_key);
@@ -68,7 +68,7 @@ Result<Entry*> make_entry(std::string_view row_key, std::string_view row,
       version = touch->version;
     }
   }
-  auto made = make_value(split->key, *record, fields, stopping);
+  auto made = make_value(split->key, *record, fields, stopping, heap);
   if (!made) return made.error();
   Entry* const entry = *made;
   entry->set_deadline(std::min(deadline, record->absolute_deadline));
@@ -80,8 +80,12 @@ Result<Entry*> make_entry(std::string_view row_key, std::string_view row,
 }
 
 ColdReader::ColdReader(Store& store, std::unique_ptr<Cursor> fields, const Clock& clock,
-                       Install install, std::size_t threads)
-    : store_(store), clock_(clock), install_(std::move(install)), fields_(std::move(fields)) {
+                       SlabHeap& heap, Install install, std::size_t threads)
+    : store_(store),
+      clock_(clock),
+      heap_(heap),
+      install_(std::move(install)),
+      fields_(std::move(fields)) {
   for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
 }
 
@@ -136,7 +140,8 @@ std::optional<Error> ColdReader::read_one(const Wanted& wanted) {
   std::unique_lock lock(fields_mutex_, std::defer_lock);
   const auto record = decode_record(row_key, **row);
   if (record && record->type == RecordType::large_hash) lock.lock();
-  Result<Entry*> entry = make_entry(row_key, **row, *touch, *fields_, stopping_, clock_.now());
+  Result<Entry*> entry =
+      make_entry(row_key, **row, *touch, *fields_, stopping_, clock_.now(), heap_);
   if (lock) lock.unlock();
   if (entry) {
     install_(wanted, *entry, (*entry)->type());

@@ -14,6 +14,7 @@
 
 #include "server/base/result.h"
 #include "server/cache/entry.h"
+#include "server/memory/slab_heap.h"
 #include "server/store/record.h"
 #include "server/store/store.h"
 
@@ -24,7 +25,7 @@ namespace sojourn::server {
 // Errc::unavailable once `stopping` is set: a large hash can take seconds.
 Result<Entry*> make_entry(std::string_view row_key, std::string_view row,
                           std::optional<std::string_view> touch_row, Cursor& fields,
-                          const std::atomic<bool>& stopping, Time now);
+                          const std::atomic<bool>& stopping, Time now, SlabHeap& heap);
 
 // A few threads that read single keys from the store for workers, which never wait for a disk.
 // Threading: any thread.
@@ -40,8 +41,8 @@ class ColdReader {
 
   // `fields`: a walk made before anything was written in this process; see RocksDB's vector
   // memtable.
-  ColdReader(Store& store, std::unique_ptr<Cursor> fields, const Clock& clock, Install install,
-             std::size_t threads);
+  ColdReader(Store& store, std::unique_ptr<Cursor> fields, const Clock& clock, SlabHeap& heap,
+             Install install, std::size_t threads);
   ~ColdReader();  // what is still wanted is not read, and its `ready` not called
 
   // Reads and installs all of these, then calls ready; with `error` at once if it is given.
@@ -58,6 +59,7 @@ class ColdReader {
 
   Store& store_;
   const Clock& clock_;
+  SlabHeap& heap_;
   const Install install_;
   std::mutex fields_mutex_;
   std::unique_ptr<Cursor> fields_;  // guarded by fields_mutex_

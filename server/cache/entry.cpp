@@ -1,6 +1,5 @@
 #include "server/cache/entry.h"
 
-#include <cstdlib>
 #include <limits>
 #include <new>
 
@@ -9,28 +8,41 @@
 
 namespace sojourn::server {
 
-Entry* Entry::make(std::string_view key, std::size_t value_bytes) {
+Entry* Entry::make(SlabHeap& heap, std::string_view key, std::size_t value_bytes) {
   CHECK(key.size() <= std::numeric_limits<std::uint32_t>::max());
   CHECK(value_bytes <= std::numeric_limits<std::uint32_t>::max());
-  void* const memory = std::malloc(bytes_for(key.size(), value_bytes));
-  CHECK(memory != nullptr);
-  auto* const entry = new (memory) Entry();
+  const bool long_sizes = !fit_short(key.size(), value_bytes);
+  auto* const entry =
+      new (heap.allocate(head_bytes(long_sizes) + key.size() + value_bytes)) Entry();
   entry->deadline_ = kNoDeadline;
   entry->type_ = static_cast<std::uint64_t>(ValueType::string);
   entry->form_ = entry->wide_ = entry->large_ = 0;
   entry->dirty_ = entry->touch_row_ = 0;
   entry->lag_ms_ = 0;
   entry->version_ = 0;
-  entry->key_bytes_ = static_cast<std::uint32_t>(key.size());
-  entry->value_bytes_ = static_cast<std::uint32_t>(value_bytes);
+  entry->long_sizes_ = long_sizes;
   entry->created_s_ = entry->used_s_ = 0;
-  std::memcpy(entry->data(), key.data(), key.size());
+  entry->set_sizes(key.size(), value_bytes);
+  std::memcpy(const_cast<char*>(entry->data()), key.data(), key.size());
   return entry;
 }
 
-void Entry::free(Entry* entry) {
+void Entry::free(SlabHeap& heap, Entry* entry) {
   delete entry->large_hash();
-  std::free(entry);
+  heap.free(entry, entry->bytes());
+}
+
+void Entry::set_sizes(std::size_t key_bytes, std::size_t value_bytes) {
+  auto* const at = reinterpret_cast<unsigned char*>(this + 1);
+  if (long_sizes_) {
+    const Sizes sizes{static_cast<std::uint32_t>(key_bytes),
+                      static_cast<std::uint32_t>(value_bytes)};
+    std::memcpy(at, &sizes, sizeof sizes);
+  } else {
+    const auto value = static_cast<std::uint16_t>(value_bytes);
+    at[0] = static_cast<unsigned char>(key_bytes);
+    std::memcpy(at + 1, &value, sizeof value);
+  }
 }
 
 std::chrono::seconds Entry::idle(Time now) const {
@@ -41,12 +53,12 @@ std::chrono::seconds Entry::idle(Time now) const {
 LargeHash* Entry::large_hash() const {
   if (!large_) return nullptr;
   LargeHash* hash;
-  std::memcpy(&hash, data() + key_bytes_, sizeof hash);
+  std::memcpy(&hash, value().data(), sizeof hash);
   return hash;
 }
 
 void Entry::set_large_hash(LargeHash* hash) {
-  CHECK(value_bytes_ == sizeof hash);
+  CHECK(value_bytes() == sizeof hash);
   std::memcpy(value_data(), &hash, sizeof hash);
   large_ = hash != nullptr;
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "server/base/clock.h"
+#include "server/memory/slab_heap.h"
 
 namespace sojourn::server {
 
@@ -28,21 +29,26 @@ enum class StringForm : std::uint8_t {
   built,  // as bytes with room to grow (APPEND, SETRANGE)
 };
 
-// A key in RAM: the head of one allocation; the key's bytes and the value's follow it. Made and
-// freed by make() and free() only; changed only under its shard's lock.
+// A key in RAM: the head of one block; the sizes of key and value, the key's bytes and the value's
+// follow it. Made and freed by make() and free() only; changed only under its shard's lock.
+//
+// An entry in a table may be elsewhere as soon as its shard's lock is released: upkeep moves
+// entries to give memory back (Shard::make_way). So whoever keeps a pointer or a view into one
+// holds that lock, or has taken the entry out of the table (Transaction's released entries, expired
+// ones), or has not put it in yet (what the loader and the cold readers make). Prefetching takes
+// any address.
 //
 // A string's value is its bytes. A small hash's is its fields, packed (packed_hash.h); a large
 // hash's is a pointer to a LargeHash, which the entry owns.
 class Entry {
  public:
-  static Entry* make(std::string_view key, std::size_t value_bytes);
-  static void free(Entry* entry);
-  // What an entry takes, its allocation only.
-  static std::size_t bytes_for(std::size_t key_bytes, std::size_t value_bytes) {
-    return kHeadBytes + key_bytes + value_bytes;
-  }
+  static Entry* make(SlabHeap& heap, std::string_view key, std::size_t value_bytes);
+  static void free(SlabHeap& heap, Entry* entry);
 
-  std::string_view key() const { return {data(), key_bytes_}; }
+  std::string_view key() const {
+    const Sizes sizes = this->sizes();
+    return {data(), sizes.key};
+  }
   ValueType type() const { return static_cast<ValueType>(type_); }
   bool present() const { return type() <= ValueType::hash; }
   std::string_view string() const { return value(); }  // type() is string
@@ -56,10 +62,17 @@ class Entry {
   StringForm form() const { return static_cast<StringForm>(form_); }
 
   // --- for the cache itself ---
-  std::string_view value() const { return {data() + key_bytes_, value_bytes_}; }
-  char* value_data() { return data() + key_bytes_; }
-  std::size_t bytes() const { return bytes_for(key_bytes_, value_bytes_); }
-  std::size_t value_bytes() const { return value_bytes_; }
+  std::string_view value() const {
+    const Sizes sizes = this->sizes();
+    return {data() + sizes.key, sizes.value};
+  }
+  char* value_data() { return const_cast<char*>(value().data()); }
+  // Of its block.
+  std::size_t bytes() const {
+    const Sizes sizes = this->sizes();
+    return SlabHeap::rounded(head_bytes(long_sizes_) + sizes.key + sizes.value);
+  }
+  std::size_t value_bytes() const { return sizes().value; }
 
   void set_type(ValueType type) { type_ = static_cast<std::uint64_t>(type); }
   void set_deadline(Time deadline) {
@@ -93,14 +106,36 @@ class Entry {
   Entry() = default;
 
   static constexpr std::int64_t kNoDeadline = (std::int64_t{1} << 55) - 1;
-  static constexpr std::size_t kHeadBytes = 32;
+  struct Sizes {
+    std::uint32_t key;
+    std::uint32_t value;
+  };
+  // Behind the members: one byte and two for the sizes of most entries, else four and four.
+  static constexpr std::size_t kShortSizesBytes = 3;
+  static bool fit_short(std::size_t key_bytes, std::size_t value_bytes) {
+    return key_bytes <= 0xff && value_bytes <= 0xffff;
+  }
+  static std::size_t head_bytes(bool long_sizes) {
+    return sizeof(Entry) + (long_sizes ? sizeof(Sizes) : kShortSizesBytes);
+  }
+  Sizes sizes() const {
+    const auto* const at = reinterpret_cast<const unsigned char*>(this + 1);
+    if (long_sizes_) [[unlikely]] {
+      Sizes sizes;
+      std::memcpy(&sizes, at, sizeof sizes);
+      return sizes;
+    }
+    std::uint16_t value;
+    std::memcpy(&value, at + 1, sizeof value);
+    return {at[0], value};
+  }
+  void set_sizes(std::size_t key_bytes, std::size_t value_bytes);
 
   static std::uint32_t seconds(Time time) {
     return static_cast<std::uint32_t>(
         std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count());
   }
-  const char* data() const { return reinterpret_cast<const char*>(this) + kHeadBytes; }
-  char* data() { return reinterpret_cast<char*>(this) + kHeadBytes; }
+  const char* data() const { return reinterpret_cast<const char*>(this) + head_bytes(long_sizes_); }
 
   std::int64_t deadline_ : 56;
   std::uint64_t type_ : 2;
@@ -109,14 +144,13 @@ class Entry {
   std::uint64_t large_ : 1;
   std::uint64_t dirty_ : 1;
   std::uint64_t touch_row_ : 1;
-  std::uint64_t version_ : 54;  // a million changes a second for 500 years
+  std::uint64_t version_ : 53;  // a million changes a second for 285 years
   std::uint64_t lag_ms_ : 10;
-  std::uint32_t key_bytes_;
-  std::uint32_t value_bytes_;
+  std::uint64_t long_sizes_ : 1;
   std::uint32_t created_s_;
   std::uint32_t used_s_;
 };
-static_assert(sizeof(Entry) == 32);
+static_assert(sizeof(Entry) == 24);
 
 // The latest deadline an entry can hold, in a million years; later ones are kept as this one.
 inline constexpr Time kLatestDeadline = Time(Millis((std::int64_t{1} << 55) - 2));

@@ -39,7 +39,10 @@ Keyspace::Impl::Impl(Options options, const Clock& clock, Journal& journal, Stor
       shards(std::make_unique<Shard[]>(kShards)),
       due(std::make_unique<std::atomic<DueSlot>[]>(kShards)),
       active_expiry(options.active_expiry) {
-  for (std::size_t i = 0; i < kShards; ++i) due[i].store(kNeverDue, std::memory_order_relaxed);
+  for (std::size_t i = 0; i < kShards; ++i) {
+    shards[i].set_heap(*heap);
+    due[i].store(kNeverDue, std::memory_order_relaxed);
+  }
 }
 
 std::optional<std::size_t> Keyspace::Impl::database_of(DatabaseId id) const {
@@ -99,7 +102,7 @@ void Keyspace::Impl::install(DatabaseId id, std::string_view key, Entry* loaded,
   const std::size_t index = shard_index(hash);
   Shard& shard = shards[index];
   if (loaded == nullptr) {
-    loaded = Entry::make(key, 0);
+    loaded = Entry::make(*heap, key, 0);
     loaded->set_type(type);
   }
   const std::lock_guard guard(shard.lock);
@@ -134,7 +137,7 @@ void Keyspace::Impl::release(Entry* entry) {
     garbage.emplace_back(hash);
     has_garbage.store(true, std::memory_order_release);
   }
-  Entry::free(entry);
+  Entry::free(*heap, entry);
 }
 
 // --- the keyspace ---
@@ -146,6 +149,7 @@ void Keyspace::abandon() {
   impl_->loader.reset();
   impl_->cold_reader.reset();
   (void)impl_->shards.release();
+  (void)impl_->heap.release();
 }
 
 Result<std::unique_ptr<Keyspace>> Keyspace::open(Options options, const Clock& clock,
@@ -172,14 +176,14 @@ Result<std::unique_ptr<Keyspace>> Keyspace::open(Options options, const Clock& c
   impl.settled = false;
   for (std::size_t i = 0; i < Impl::kShards; ++i) impl.shards[i].warm = false;
   impl.cold_reader = std::make_unique<ColdReader>(
-      *store, std::move(cold_fields), clock,
+      *store, std::move(cold_fields), clock, *impl.heap,
       [&impl](const ColdReader::Wanted& wanted, Entry* entry, ValueType type) {
         impl.cold_reads.fetch_add(1, std::memory_order_relaxed);
         impl.install(wanted.id, wanted.key, entry, type);
       },
       kColdReaderThreads);
   impl.loader = std::make_unique<Loader>(
-      std::move(walks), clock, log,
+      std::move(walks), clock, log, *impl.heap,
       [&impl](DatabaseId id, std::string_view key, Entry* entry, ValueType type) {
         impl.install(id, key, entry, type);
       },
@@ -401,6 +405,7 @@ bool Keyspace::upkeep(std::size_t worker, std::size_t workers, std::chrono::micr
   bool more = false;
   if (impl_->active_expiry) more = impl_->expire(worker, workers, out_of_time);
   more = impl_->clean_up(worker, workers, out_of_time) || more;
+  more = impl_->make_way(worker, workers, out_of_time) || more;
   if (worker == 0 && impl_->has_garbage) more = impl_->drain_hashes() || more;
   return more;
 }

@@ -15,6 +15,8 @@
 #include "server/cache/large_hash.h"
 #include "server/cache/loader.h"
 #include "server/cache/shard.h"
+#include "server/memory/evacuation.h"
+#include "server/memory/slab_heap.h"
 
 namespace sojourn::server {
 
@@ -68,11 +70,14 @@ struct Keyspace::Impl {
   struct alignas(64) Sweep {
     std::size_t parts_at = kShards;  // the next shard to be cleaned up
     std::uint64_t parts_generation = 0;
+    std::size_t moved_at = kShards;  // the next shard to make way for the evacuation of this number
+    std::uint64_t evacuation = 0;
   };
   bool expire(std::size_t worker, std::size_t workers, const std::function<bool()>& out_of_time);
   bool expire_shard(std::size_t index, DueSlot slot, Time now);
   bool clean_up(std::size_t worker, std::size_t workers, const std::function<bool()>& out_of_time);
   bool clean_shard(Shard& shard, std::size_t entries_max);
+  bool make_way(std::size_t worker, std::size_t workers, const std::function<bool()>& out_of_time);
   bool drain_hashes();
 
   const Options options;
@@ -83,6 +88,8 @@ struct Keyspace::Impl {
   const DueTime due_time;
   const HashSecret secret = make_hash_secret();
 
+  std::unique_ptr<SlabHeap> heap = std::make_unique<SlabHeap>();
+  Evacuation evacuation{*heap};
   std::unique_ptr<Shard[]> shards;
   std::unique_ptr<std::atomic<DueSlot>[]> due;  // per shard; dense, so that upkeep reads little
   std::vector<DatabaseId> ids;

@@ -22,10 +22,12 @@ std::uint64_t split_collection(std::string_view row_key) {
 
 }  // namespace
 
-Loader::Loader(Walks walks, const Clock& clock, Log& log, Install install, Orphan orphan, Done done)
+Loader::Loader(Walks walks, const Clock& clock, Log& log, SlabHeap& heap, Install install,
+               Orphan orphan, Done done)
     : walks_(std::move(walks)),
       clock_(clock),
       log_(log),
+      heap_(heap),
       install_(std::move(install)),
       orphan_(std::move(orphan)),
       done_(std::move(done)),
@@ -71,7 +73,7 @@ void Loader::load_row() {
     return;
   }
   const auto entry = make_entry(row_key, walks_.records->value(), touch_row, *walks_.fields,
-                                stopping_, clock_.now());
+                                stopping_, clock_.now(), heap_);
   if (entry) {
     if (const LargeHash* const hash = (*entry)->large_hash())
       collections_.insert(hash->collection());

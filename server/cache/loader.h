@@ -32,7 +32,8 @@ class Loader {
   using Orphan = std::function<void(std::uint64_t collection)>;
   using Done = std::function<void(bool whole)>;  // false when the walk failed: see the log
 
-  Loader(Walks walks, const Clock& clock, Log& log, Install install, Orphan orphan, Done done);
+  Loader(Walks walks, const Clock& clock, Log& log, SlabHeap& heap, Install install, Orphan orphan,
+         Done done);
   ~Loader();  // stops where it is
 
  private:
@@ -44,6 +45,7 @@ class Loader {
   Walks walks_;
   const Clock& clock_;
   Log& log_;
+  SlabHeap& heap_;
   const Install install_;
   const Orphan orphan_;
   const Done done_;

@@ -13,8 +13,8 @@ HashSecret make_hash_secret() {
 }
 
 Shard::~Shard() {
-  visit_parts([](ShardPart& part) {
-    part.table.visit_all<Entry>([](Entry& entry) { Entry::free(&entry); });
+  visit_parts([this](ShardPart& part) {
+    part.table.visit_all<Entry>([this](Entry& entry) { Entry::free(*heap_, &entry); });
   });
 }
 
@@ -31,7 +31,7 @@ ShardPart& Shard::part_for(DatabaseId id) {
     main_.id = id;
     return main_;
   }
-  others_.emplace_back();
+  others_.emplace_back(heap_);
   others_.back().id = id;
   return others_.back();
 }
@@ -116,11 +116,23 @@ void Shard::take_new_secret() {
   secret_ = std::make_unique<HashSecret>(make_hash_secret());
   ++generation;
   visit_parts([&](ShardPart& part) {
-    SlotTable spread;
+    SlotTable spread(heap_);
     part.table.visit_all<Entry>(
         [&](Entry& entry) { spread.insert(tag_of(entry.key(), 0), &entry).lower_due(part.due); });
     part.table = std::move(spread);
   });
+}
+
+bool Shard::make_way(const Evacuation& evacuation, std::size_t limit) {
+  std::size_t in_the_way = 0;
+  visit_parts([&](ShardPart& part) {
+    part.table.move_if([&](const void* buckets) { return evacuation.leaving(buckets); });
+    part.table.replace_all<Entry>([&](Entry* entry) {
+      if (!evacuation.leaving(entry) || ++in_the_way > limit) return entry;
+      return static_cast<Entry*>(heap_->move(entry, entry->bytes()));
+    });
+  });
+  return in_the_way <= limit;
 }
 
 std::size_t Shard::table_bytes() const {

@@ -15,6 +15,8 @@
 #include "server/base/lock.h"
 #include "server/cache/entry.h"
 #include "server/cache/slot_table.h"
+#include "server/memory/evacuation.h"
+#include "server/memory/slab_heap.h"
 #include "server/store/record.h"
 
 namespace sojourn::server {
@@ -52,6 +54,8 @@ inline std::uint64_t hash_with(const HashSecret& secret, std::string_view key) {
 
 // The keys of one database in one shard.
 struct ShardPart {
+  explicit ShardPart(SlabHeap* heap = nullptr) : table(heap) {}
+
   DatabaseId id = 0;  // 0: none
   std::uint32_t with_deadline = 0;
   std::uint32_t absent = 0;  // entries that only say that a key is not there
@@ -84,6 +88,11 @@ class alignas(128) Shard {
   std::uint64_t entry_bytes = 0;
 
   ~Shard();
+  // Where its entries and tables are; before anything else.
+  void set_heap(SlabHeap& heap) {
+    heap_ = &heap;
+    main_ = ShardPart(heap_);
+  }
 
   ShardPart* part(DatabaseId id) {
     if (main_.id == id) return &main_;
@@ -120,6 +129,10 @@ class alignas(128) Shard {
   DueSlot expire_due(DueSlot slot, Time now, const DueTime& due_time, std::size_t limit,
                      std::vector<Expired>& expired);
 
+  // Moves up to `limit` of the entries that are in the way of an evacuation, and the tables. True
+  // when nothing is in its way any more.
+  bool make_way(const Evacuation& evacuation, std::size_t limit);
+
   SlotTable::Tag tag_of(std::string_view key, std::uint64_t hash) const {
     if (secret_ != nullptr) [[unlikely]]
       hash = hash_with(*secret_, key);
@@ -134,7 +147,7 @@ class alignas(128) Shard {
   // Forgets parts that have no entries left and belong to no database.
   template <class Alive>
   void drop_empty_parts(Alive&& alive) {
-    if (main_.table.size() == 0 && !alive(main_.id)) main_ = ShardPart{};
+    if (main_.table.size() == 0 && !alive(main_.id)) main_ = ShardPart(heap_);
     std::erase_if(others_,
                   [&](const ShardPart& part) { return part.table.size() == 0 && !alive(part.id); });
   }
@@ -151,9 +164,11 @@ class alignas(128) Shard {
   static DueSlot expire_part(ShardPart& part, DueSlot slot, Time now, const DueTime& due_time,
                              std::size_t limit, std::vector<Expired>& expired);
 
+  SlabHeap* heap_ = nullptr;
   ShardPart main_;  // of most servers the only one
   std::vector<ShardPart> others_;
   std::unique_ptr<HashSecret> secret_;  // its own, after an attack on the common one
 };
+static_assert(sizeof(Shard) == 128);
 
 }  // namespace sojourn::server

@@ -74,7 +74,7 @@ void Transaction::remove(const Key& key, const Shard::Found& found) {
     return;
   }
   // The record may still be found on disk by whoever is loading: remember that it is gone.
-  Entry* const absent = Entry::make(key.name, 0);
+  Entry* const absent = Entry::make(*keyspace_.impl_->heap, key.name, 0);
   absent->set_type(ValueType::absent);
   released_.push_back(shard.replace(found, absent));
 }
@@ -126,7 +126,7 @@ void Transaction::put_string(const Key& key, std::string_view value, Time deadli
     entry->set_used(now_);
     if (deadline != kNever) keyspace_.impl_->file(Keyspace::Impl::shard_index(key.hash), found);
   } else {
-    Entry* const made = Entry::make(key.name, value.size());
+    Entry* const made = Entry::make(*keyspace_.impl_->heap, key.name, value.size());
     std::memcpy(made->value_data(), value.data(), value.size());
     if (entry != nullptr) {
       made->take_properties(*entry);
@@ -188,7 +188,7 @@ void Transaction::rename(const Key& from, const Key& to) {
   if (from.name == to.name && from.database == to.database) return;
   asked_for_ = true;
   Entry* const old = found.entry();
-  Entry* const moved = Entry::make(to.name, old->value_bytes());
+  Entry* const moved = Entry::make(*keyspace_.impl_->heap, to.name, old->value_bytes());
   std::memcpy(moved->value_data(), old->value_data(), old->value_bytes());
   moved->take_properties(*old);
   moved->set_type(old->type());
@@ -211,7 +211,7 @@ void Transaction::copy(const Key& from, const Key& to) {
   const Entry* const source = peek(from);
   CHECK(source != nullptr);
   asked_for_ = true;
-  Entry* const made = Entry::make(to.name, source->value_bytes());
+  Entry* const made = Entry::make(*keyspace_.impl_->heap, to.name, source->value_bytes());
   std::memcpy(made->value_data(), source->value().data(), source->value_bytes());
   made->take_properties(*source);
   made->set_type(source->type());
@@ -236,7 +236,7 @@ void Transaction::copy(const Key& from, const Key& to) {
 // --- hashes ---
 
 void Transaction::put_packed(const Key& key, const Entry* old, std::string_view packed) {
-  Entry* const made = Entry::make(key.name, packed.size());
+  Entry* const made = Entry::make(*keyspace_.impl_->heap, key.name, packed.size());
   std::memcpy(made->value_data(), packed.data(), packed.size());
   if (old != nullptr) {
     made->take_properties(*old);
@@ -256,7 +256,7 @@ LargeHash* Transaction::make_large(const Key& key, Entry& entry) {
   packed_hash::Reader reader(entry.value());
   while (reader.next()) hash->put(reader.name(), reader.value());
   changes_.push_back({.kind = Change::Kind::all_fields, .key = key, .hash = hash});
-  Entry* const made = Entry::make(key.name, sizeof hash);
+  Entry* const made = Entry::make(*keyspace_.impl_->heap, key.name, sizeof hash);
   made->take_properties(entry);
   made->set_type(ValueType::hash);
   made->set_wide(true);

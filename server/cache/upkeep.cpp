@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kExpireAtOnce = 64;  // entries under one hold of a shard's lock
 constexpr std::size_t kCleanAtOnce = 512;
+constexpr std::size_t kMoveAtOnce = 32;     // entries
 constexpr std::size_t kDrainAtOnce = 1024;  // fields of a large hash
 
 }  // namespace
@@ -44,7 +45,7 @@ bool Keyspace::Impl::expire_shard(std::size_t index, DueSlot slot, Time now) {
     }
     if (!shard.warm) {
       // The record may still be found on disk by whoever is loading: remember that it is gone.
-      Entry* const absent = Entry::make(entry->key(), 0);
+      Entry* const absent = Entry::make(*heap, entry->key(), 0);
       absent->set_type(ValueType::absent);
       shard.insert(id, absent, hash_with(secret, entry->key()));
     }
@@ -101,6 +102,38 @@ bool Keyspace::Impl::clean_shard(Shard& shard, std::size_t entries_max) {
   if (freed >= entries_max) return false;
   shard.drop_empty_parts([&](DatabaseId id) { return alive(id); });
   if (forget_absent) shard.warm = true;
+  return true;
+}
+
+// Worker 0 has the heap looked through for regions worth emptying; every worker moves what its
+// shards have in them.
+bool Keyspace::Impl::make_way(std::size_t worker, std::size_t workers,
+                              const std::function<bool()>& out_of_time) {
+  bool more = false;
+  if (worker == 0) {
+    do {
+      more = evacuation.step(workers);
+    } while (more && !out_of_time());
+  }
+  Sweep& sweep = sweeps[worker];
+  const std::uint64_t number = evacuation.number();
+  if (number == 0 || (number == sweep.evacuation && sweep.moved_at >= kShards)) return more;
+  if (number != sweep.evacuation) {
+    sweep.evacuation = number;
+    sweep.moved_at = worker;
+  }
+  while (!out_of_time()) {
+    Shard& shard = shards[sweep.moved_at];
+    bool out_of_the_way;
+    {
+      const std::lock_guard guard(shard.lock);
+      out_of_the_way = shard.make_way(evacuation, kMoveAtOnce);
+    }
+    if (out_of_the_way) sweep.moved_at += workers;
+    if (sweep.moved_at < kShards) continue;
+    evacuation.walked();
+    return worker == 0;  // who takes the next step
+  }
   return true;
 }
 

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstddef>
 #include <mutex>
-#include <span>
 #include <vector>
 
 #include "server/base/lock.h"
@@ -24,7 +23,7 @@ struct alignas(64) Arena {
 // more, cut from regions of 2 MiB that all sizes share. A block has no head. Blocks whose size is
 // a multiple of 64 are aligned to 64, the others to 8.
 //
-// Threading: any thread may take and free any block; what janitor() says is one thread's.
+// Threading: any thread may take and free any block; what is for Evacuation is one thread's.
 // Giving back: a region goes back to the system when nothing in it is in use, in give_back();
 // Evacuation empties regions that are in use a little. Until then the memory is not the system's.
 // Blocks beyond size_class::kLargest come from malloc.
@@ -54,7 +53,7 @@ class SlabHeap {
   }
 
   // --- for Evacuation, in one thread at a time ---
-  // Gives a region back to the system. True when there are more.
+  // Gives a region back to the system. True when it did: there may be more.
   bool give_back();
   // Up to kRegionsAtOnce regions from number `from` on; none at the end. They stay until
   // give_back().

@@ -92,7 +92,7 @@ struct KeysSoFar : Unfinished {
 
 }  // namespace
 
-// Redis answers with the keys of one moment. Here others go on meanwhile.
+// Redis answers with the keys of one moment. Here others go on meanwhile, SWAPDB among them.
 void keys(Call& call) {
   constexpr std::size_t kLookedAtInATurn = 1000;
   const ScanOptions options{.pattern = call.words()[1], .type = {}};

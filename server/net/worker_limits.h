@@ -51,5 +51,7 @@ inline constexpr std::chrono::seconds kKeepFresh{10};
 inline constexpr std::chrono::seconds kScanEvery{1};
 // Of many connections a tick looks at so many, and publishes so many; the next tick goes on.
 inline constexpr std::size_t kConnectionsInATick = 256;
+// The map of connections never shrinks; so many of its buckets cost what one connection does.
+inline constexpr std::size_t kEmptyBucketsAsOne = 16;
 
 }  // namespace sojourn::server

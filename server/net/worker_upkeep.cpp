@@ -94,7 +94,7 @@ void Worker::look_through_connections(Time now) {
   if (scanned_ == 0) next_scan_ = moment + kScanEvery;
   std::size_t looked_at = 0;
   for (; scanned_ < connections_.bucket_count() && looked_at < kConnectionsInATick; ++scanned_) {
-    ++looked_at;
+    if (scanned_ % kEmptyBucketsAsOne == 0) ++looked_at;
     for (auto at = connections_.begin(scanned_); at != connections_.end(scanned_); ++at) {
       ++looked_at;
       if (!at->second->closed) look_at(*at->second, now);

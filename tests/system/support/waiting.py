@@ -17,7 +17,10 @@ def wait_until(condition, what, deadline=30.0, pause=0.005):
 
 
 class Stopwatch:
-    """Counts from its making, without the time in which a virtual machine's cores ran others."""
+    """Counts from its making, without the time in which a virtual machine's cores ran others.
+
+    What was taken from all cores is left out, so on more than one it may count too little.
+    """
 
     def __init__(self):
         self.began = self.now()

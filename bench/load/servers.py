@@ -142,8 +142,7 @@ class Sojourn(Server):
     name = "Sojourn"
 
     def storage_engine_bytes(self):
-        info = self.info()
-        return int(info.get("store_memtable_bytes", 0)) + int(info.get("store_cache_bytes", 0))
+        return int(self.info().get("store_memory_bytes", 0))
 
 
 class RedisServer(Server):

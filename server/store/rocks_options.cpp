@@ -2,13 +2,13 @@
 
 #include <rocksdb/cache.h>
 #include <rocksdb/filter_policy.h>
-#include <rocksdb/memtablerep.h>
 #include <rocksdb/table.h>
 #include <rocksdb/universal_compaction.h>
 #include <rocksdb/write_buffer_manager.h>
 
 #include <algorithm>
 
+#include "server/store/rocks_memtable.h"
 #include "server/store/store.h"
 
 namespace sojourn::server {
@@ -61,25 +61,27 @@ rocksdb::ColumnFamilyOptions column_options(const std::shared_ptr<rocksdb::Cache
   return column;
 }
 
-// For what is hardly ever read while it is mutable. A vector copies and sorts itself when it is
-// read then, so a bloom of whole keys keeps look-ups for what is not in it away.
-rocksdb::ColumnFamilyOptions write_mostly(rocksdb::ColumnFamilyOptions column) {
-  column.memtable_factory = std::make_shared<rocksdb::VectorRepFactory>();
+// For what is hardly ever read before it is flushed. A look-up searches every run, so a bloom of
+// whole keys keeps those for what is not in it away.
+rocksdb::ColumnFamilyOptions write_mostly(rocksdb::ColumnFamilyOptions column,
+                                          const std::shared_ptr<ChunkPool>& memtables) {
+  column.memtable_factory = std::make_shared<SortedRunsFactory>(memtables);
   column.memtable_whole_key_filtering = true;
   column.memtable_prefix_bloom_size_ratio = 0.02;
   return column;
 }
 
 std::vector<rocksdb::ColumnFamilyDescriptor> columns(const std::shared_ptr<rocksdb::Cache>& cache,
+                                                     const std::shared_ptr<ChunkPool>& memtables,
                                                      std::size_t memtable) {
   static_assert(static_cast<int>(Column::records) == 0 && static_cast<int>(Column::fields) == 1 &&
                 static_cast<int>(Column::touches) == 2 && static_cast<int>(Column::meta) == 3 &&
                 kColumns == 4);
   return {
-      {rocksdb::kDefaultColumnFamilyName, write_mostly(column_options(cache, memtable))},
+      {rocksdb::kDefaultColumnFamilyName, write_mostly(column_options(cache, memtable), memtables)},
       // Walked at any time: that is how a large collection is read.
       {"fields", column_options(cache, memtable / 2)},
-      {"touches", write_mostly(column_options(cache, memtable / 2))},
+      {"touches", write_mostly(column_options(cache, memtable / 2), memtables)},
       {"meta", column_options(cache, std::max(memtable / 16, kMemtableBytesMin))},
   };
 }
@@ -93,7 +95,7 @@ rocksdb::DBOptions database_options(std::size_t memtable, int background_jobs) {
   // The log. What is opened after a crash is this long at most, and the memtables being flushed.
   database.max_total_wal_size = memtable + memtable / 4;
   database.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
-  // A vector memtable full of what was recovered would be read by every look-up.
+  // A memtable full of what was recovered would be searched by every look-up.
   database.avoid_flush_during_recovery = false;
   database.avoid_flush_during_shutdown = true;  // it is all in the log
   // Each of these has lost data, or refused good data, in 7.8.
@@ -103,7 +105,7 @@ rocksdb::DBOptions database_options(std::size_t memtable, int background_jobs) {
   database.WAL_ttl_seconds = 0;
   database.WAL_size_limit_MB = 0;
 
-  // One thread writes, and a vector memtable takes no more than one.
+  // One thread writes, and the memtables take no more than one.
   database.allow_concurrent_memtable_write = false;
   database.enable_write_thread_adaptive_yield = false;
   database.avoid_unnecessary_blocking_io = true;
@@ -133,12 +135,14 @@ rocksdb::DBOptions database_options(std::size_t memtable, int background_jobs) {
 RocksSetup rocks_setup(std::size_t memory_bytes, int background_jobs) {
   const std::size_t memtable = memtable_bytes(memory_bytes);
   RocksSetup setup;
-  setup.cache = rocksdb::NewLRUCache(memory_bytes);
+  // One memtable is filled and one flushed, as a rule; the rest is for blocks.
+  setup.memtables = std::make_shared<ChunkPool>(2 * memtable);
+  setup.cache = rocksdb::NewLRUCache(memory_bytes - 2 * memtable);
   setup.database = database_options(memtable, background_jobs);
-  // Memtables are charged to the cache: what they take, blocks give up.
+  // The skip lists are charged to the cache: what they take, blocks give up.
   setup.database.write_buffer_manager =
       std::make_shared<rocksdb::WriteBufferManager>(2 * memtable, setup.cache);
-  setup.columns = columns(setup.cache, memtable);
+  setup.columns = columns(setup.cache, setup.memtables, memtable);
   return setup;
 }
 

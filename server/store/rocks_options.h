@@ -5,6 +5,8 @@
 #include <memory>
 #include <vector>
 
+#include "server/store/chunk_pool.h"
+
 namespace sojourn::server {
 
 // How RocksDB is set up, with the reasons. One column family a Column, in its order; records are
@@ -13,6 +15,7 @@ struct RocksSetup {
   rocksdb::DBOptions database;
   std::vector<rocksdb::ColumnFamilyDescriptor> columns;
   std::shared_ptr<rocksdb::Cache> cache;
+  std::shared_ptr<ChunkPool> memtables;
 };
 
 // `memory_bytes` bounds memtables and block cache together.

@@ -90,6 +90,7 @@ Result<void> check_nothing_is_missing(const RocksStore::Options& options, bool e
 struct RocksStore::Impl {
   Impl(const Options& given, Log& log)
       : options(given),
+        setup(rocks_setup(given.memory_bytes, given.background_jobs)),
         files(std::make_shared<RocksFiles>(given.file_system ? given.file_system
                                                              : rocksdb::FileSystem::Default())),
         environment(rocksdb::NewCompositeEnv(files)),
@@ -107,12 +108,12 @@ struct RocksStore::Impl {
 
   const Options options;
   // In this order: RocksDB, which goes first, uses all of them to its end.
+  RocksSetup setup;
   const std::shared_ptr<RocksFiles> files;
   const std::unique_ptr<rocksdb::Env> environment;
   const std::shared_ptr<RocksEvents> events;
   StopAtHole stop_at_hole;
   Log& log;
-  std::shared_ptr<rocksdb::Cache> cache;
   std::unique_ptr<rocksdb::DB> database;
   RocksColumns columns{};
   std::unique_ptr<WatermarkKeeper> keeper;
@@ -153,8 +154,6 @@ Result<void> RocksStore::Impl::open() {
 }
 
 Result<void> RocksStore::Impl::open_database() {
-  RocksSetup setup = rocks_setup(options.memory_bytes, options.background_jobs);
-  cache = setup.cache;
   setup.database.env = environment.get();
   setup.database.info_log = make_rocks_logger(log);
   setup.database.listeners = {events};
@@ -279,8 +278,9 @@ Time RocksStore::highest_time_seen() const { return impl_->keeper->highest_time(
 
 void RocksStore::note_time(Time now) { impl_->keeper->note_time(now); }
 
-// Memtables are charged to the cache: see rocks_options.cpp.
-std::uint64_t RocksStore::memory_bytes() const { return impl_->cache->GetUsage(); }
+std::uint64_t RocksStore::memory_bytes() const {
+  return impl_->setup.memtables->bytes() + impl_->setup.cache->GetUsage();
+}
 
 void RocksStore::describe(
     const std::function<void(std::string_view, std::string_view)>& figure) const {
@@ -303,8 +303,9 @@ void RocksStore::describe(
   number("store_durable_sequence", impl_->keeper->durable());
   number("store_failed", impl_->events->failure().has_value());
   sum("store_memtable_bytes", Properties::kSizeAllMemTables);
-  number("store_cache_bytes", memory_bytes());
-  number("store_cache_capacity_bytes", impl_->cache->GetCapacity());
+  number("store_memory_bytes", memory_bytes());
+  number("store_cache_bytes", impl_->setup.cache->GetUsage());
+  number("store_cache_capacity_bytes", impl_->setup.cache->GetCapacity());
   sum("store_records_and_fields_estimate", Properties::kEstimateNumKeys);
   sum("store_live_data_bytes", Properties::kEstimateLiveDataSize);
   sum("store_table_bytes", Properties::kTotalSstFilesSize);

@@ -15,6 +15,42 @@ using rocksdb::IODebugContext;
 using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 
+// A table being written by one of RocksDB's threads.
+class TableFile : public rocksdb::FSWritableFileOwnerWrapper {
+ public:
+  TableFile(std::unique_ptr<rocksdb::FSWritableFile> file, const Pacing* pacing)
+      : FSWritableFileOwnerWrapper(std::move(file)), work_(pacing) {}
+
+  IOStatus Append(const rocksdb::Slice& data, const IOOptions& options,
+                  IODebugContext* debug) override {
+    work_.give_way();
+    return target()->Append(data, options, debug);
+  }
+  IOStatus Append(const rocksdb::Slice& data, const IOOptions& options,
+                  const rocksdb::DataVerificationInfo& verification,
+                  IODebugContext* debug) override {
+    work_.give_way();
+    return target()->Append(data, options, verification, debug);
+  }
+
+ private:
+  PacedWork work_;
+};
+
+// Takes a file that is to be deleted out of the kernel's cache in small steps. It tries only: what
+// is left goes with the file.
+void forget_pages(rocksdb::FileSystem& files, const std::string& path, PacedWork work) {
+  constexpr std::size_t kStep = 1024 * 1024;
+  std::uint64_t size = 0;
+  std::unique_ptr<rocksdb::FSRandomAccessFile> file;
+  if (!files.GetFileSize(path, {}, &size, nullptr).ok() || size <= kStep) return;
+  if (!files.NewRandomAccessFile(path, {}, &file, nullptr).ok()) return;
+  for (std::uint64_t at = 0; at < size; at += kStep) {
+    file->InvalidateCache(at, kStep).PermitUncheckedError();
+    work.give_way();
+  }
+}
+
 IOStatus make_private(const std::string& path) {
   if (::chmod(path.c_str(), 0600) == 0) return IOStatus::OK();
   return IOStatus::IOError("making " + path + " private", std::strerror(errno));
@@ -117,7 +153,7 @@ class RocksFiles::OpenLog {
   std::string waiting_;                     // appended by RocksDB, but not to the file
   bool torn_ = false;                       // the file may have a part of what waits at its end
   std::atomic<std::uint64_t> appended_{0};  // to the file
-  std::mutex mutex_;  // held while syncing, so that the descriptor stays open
+  std::mutex mutex_;                        // held while syncing, so that the descriptor stays open
   std::unique_ptr<rocksdb::FSWritableFile> file_;  // replaced by the thread that writes, locked
   std::uint64_t synced_ = 0;
   bool closed_ = false;
@@ -218,7 +254,25 @@ IOStatus RocksFiles::NewWritableFile(const std::string& path, const rocksdb::Fil
     return IOStatus::OK();
   }
   IOStatus status = target()->NewWritableFile(path, options, file, debug);
-  return status.ok() ? make_private(path) : status;
+  if (status.ok()) status = make_private(path);
+  if (!status.ok()) return status;
+  if (path.ends_with(".sst")) *file = std::make_unique<TableFile>(std::move(*file), pacing_);
+  return status;
+}
+
+rocksdb::FileOptions RocksFiles::OptimizeForCompactionTableWrite(
+    const rocksdb::FileOptions& options, const rocksdb::ImmutableDBOptions& database) const {
+  rocksdb::FileOptions optimized = target()->OptimizeForCompactionTableWrite(options, database);
+  // Who writes a table gives way only when a buffer is full. Not for logs: with a smaller buffer
+  // RocksDB meets an assertion of its own once the disk was full.
+  optimized.writable_file_max_buffer_size = 64 * 1024;
+  return optimized;
+}
+
+IOStatus RocksFiles::DeleteFile(const std::string& path, const IOOptions& options,
+                                IODebugContext* debug) {
+  forget_pages(*target(), path, PacedWork(pacing_));
+  return target()->DeleteFile(path, options, debug);
 }
 
 IOStatus RocksFiles::LockFile(const std::string& path, const IOOptions& options,

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "server/store/pacing.h"
+
 namespace sojourn::server {
 
 // The file system that RocksDB is given: another one, but that its new files are for their owner
@@ -21,12 +23,16 @@ namespace sojourn::server {
 // next write; syncing it fails for good. Debian's build has assertions on. So what a full disk does
 // not take waits here, and the owner has it written by finish_logs() before RocksDB writes more.
 //
+// And whoever writes a table or deletes a file (a flush, a compaction) keeps to a pacing.
+//
 // Threading: any thread; finish_logs() on the thread that writes to the database. A log being
 // written, begun or given up never waits for a sync; only closing one does, and going on after the
 // disk was full.
 class RocksFiles : public rocksdb::FileSystemWrapper {
  public:
-  using FileSystemWrapper::FileSystemWrapper;
+  // Without a pacing nobody sleeps. It must live as long.
+  explicit RocksFiles(std::shared_ptr<rocksdb::FileSystem> target, const Pacing* pacing = nullptr)
+      : FileSystemWrapper(std::move(target)), pacing_(pacing) {}
   const char* Name() const override { return "SojournFiles"; }
 
   // Whether a log lacks what a full disk did not take: then the last DB::Write is not in it though
@@ -42,6 +48,12 @@ class RocksFiles : public rocksdb::FileSystemWrapper {
   rocksdb::IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
                                     std::unique_ptr<rocksdb::FSWritableFile>* file,
                                     rocksdb::IODebugContext* debug) override;
+  // Of tables, by flushes too.
+  rocksdb::FileOptions OptimizeForCompactionTableWrite(
+      const rocksdb::FileOptions& options,
+      const rocksdb::ImmutableDBOptions& database) const override;
+  rocksdb::IOStatus DeleteFile(const std::string& path, const rocksdb::IOOptions& options,
+                               rocksdb::IODebugContext* debug) override;
   rocksdb::IOStatus LockFile(const std::string& path, const rocksdb::IOOptions& options,
                              rocksdb::FileLock** lock, rocksdb::IODebugContext* debug) override;
 
@@ -55,6 +67,7 @@ class RocksFiles : public rocksdb::FileSystemWrapper {
   std::vector<LogPtr> logs();
   void created_in(const std::string& directory);
 
+  const Pacing* const pacing_;
   std::atomic<bool> unfinished_{false};
   std::mutex syncing_;                 // one sync at a time, so that each waits for what it claims
   std::mutex mutex_;                   // guards what follows; never held while a disk is waited for

@@ -91,8 +91,9 @@ struct RocksStore::Impl {
   Impl(const Options& given, Log& log)
       : options(given),
         setup(rocks_setup(given.memory_bytes, given.background_jobs)),
-        files(std::make_shared<RocksFiles>(given.file_system ? given.file_system
-                                                             : rocksdb::FileSystem::Default())),
+        pacing(setup.memtables),
+        files(std::make_shared<RocksFiles>(
+            given.file_system ? given.file_system : rocksdb::FileSystem::Default(), &pacing)),
         environment(rocksdb::NewCompositeEnv(files)),
         events(std::make_shared<RocksEvents>(log)),
         stop_at_hole(log),
@@ -109,6 +110,7 @@ struct RocksStore::Impl {
   const Options options;
   // In this order: RocksDB, which goes first, uses all of them to its end.
   RocksSetup setup;
+  Pacing pacing;
   const std::shared_ptr<RocksFiles> files;
   const std::unique_ptr<rocksdb::Env> environment;
   const std::shared_ptr<RocksEvents> events;
@@ -123,6 +125,7 @@ struct RocksStore::Impl {
 RocksStore::Impl::~Impl() {
   keeper.reset();
   if (!database) return;
+  pacing.turn_on(false);
   rocksdb::CancelAllBackgroundWork(database.get(), /*wait=*/false);
   for (rocksdb::ColumnFamilyHandle* column : columns) {
     database->DestroyColumnFamilyHandle(column).PermitUncheckedError();
@@ -150,6 +153,7 @@ Result<void> RocksStore::Impl::open() {
                                      options.watermark_interval, log);
   if (!kept) return kept.error();
   keeper = std::move(*kept);
+  pacing.turn_on(true);
   return {};
 }
 

@@ -76,15 +76,16 @@ struct KeySpec {
   std::int16_t step = 0;
   KeyUse use = kRO;            // of all keys, or of the first one if use_rest is given
   KeyUse use_rest = KeyUse{};  // of the second and later ones (RENAME, COPY)
-  // Not empty: the use is less unless the request has this option (SET ... GET).
-  std::string_view option = {};
+  // Not empty: the use is less unless the request has one of these options, which stand with spaces
+  // between them (SET ... GET).
+  std::string_view options = {};
   KeyUse use_without_option = KeyUse{};
   std::string_view notes = {};  // for people
 };
 inline constexpr KeySpec no_keys{};
 constexpr KeySpec one_key(KeyUse use) { return {1, 1, 1, use}; }
-constexpr KeySpec one_key_unless(std::string_view option, KeyUse less, KeyUse use) {  // SET
-  return {1, 1, 1, use, {}, option, less};
+constexpr KeySpec one_key_unless(std::string_view options, KeyUse less, KeyUse use) {  // SET
+  return {1, 1, 1, use, {}, options, less};
 }
 constexpr KeySpec all_keys(KeyUse use) { return {1, -1, 1, use}; }          // DEL, MGET
 constexpr KeySpec every_second_key(KeyUse use) { return {1, -1, 2, use}; }  // MSET

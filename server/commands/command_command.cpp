@@ -55,7 +55,7 @@ void key_spec(ReplyWriter& reply, std::string_view notes,
 void key_specs(ReplyWriter& reply, const KeySpec& keys) {
   if (keys.first == 0) return reply.set(0);
   auto flags = key_flags(keys.use);
-  if (!keys.option.empty()) flags.push_back("variable_flags");
+  if (!keys.options.empty()) flags.push_back("variable_flags");
   if (keys.use_rest == 0) {
     reply.set(1);
     return key_spec(reply, keys.notes, flags, keys.first, keys.last, keys.step);

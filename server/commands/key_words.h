@@ -25,14 +25,24 @@ void for_each_key(const Command& command, protocol::Words words, Visit&& visit) 
   }
 }
 
-// The request goes without the option that its keys' full use depends on. Options follow the words
+// Whether it is one of the names, which stand with spaces between them; any case.
+inline bool is_one_of(std::string_view word, std::string_view names) {
+  while (!names.empty()) {
+    const std::size_t end = std::min(names.find(' '), names.size());
+    if (equal_any_case(word, names.substr(0, end))) return true;
+    names.remove_prefix(std::min(end + 1, names.size()));
+  }
+  return false;
+}
+
+// The request goes without the options that its keys' full use depends on. Options follow the words
 // that every request of the command has.
 inline bool lacks_key_option(const Command& command, protocol::Words words) {
-  const std::string_view option = command.keys.option;
-  if (option.empty()) return false;
+  const std::string_view options = command.keys.options;
+  if (options.empty()) return false;
   const auto fixed = static_cast<std::size_t>(std::abs(command.arity.words));
   return std::none_of(words.begin() + static_cast<std::ptrdiff_t>(fixed), words.end(),
-                      [&](std::string_view word) { return equal_any_case(word, option); });
+                      [&](std::string_view word) { return is_one_of(word, options); });
 }
 
 }  // namespace sojourn::server

@@ -74,6 +74,7 @@ class Registry {
 std::span<const Command> connection_commands();
 std::span<const Command> generic_commands();  // keys
 std::span<const Command> string_commands();
+std::span<const Command> compare_commands();  // strings, too
 std::span<const Command> hash_commands();
 std::span<const Command> server_commands();
 

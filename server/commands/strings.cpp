@@ -6,6 +6,7 @@
 
 #include "server/base/numbers.h"
 #include "server/commands/call.h"
+#include "server/commands/condition.h"
 #include "server/commands/errors.h"
 #include "server/commands/registry.h"
 #include "server/commands/services.h"
@@ -82,8 +83,24 @@ struct SetOptions {
   bool only_new = false;
   bool only_existing = false;
   bool get = false;
+  Condition condition;
   Expiry expiry;
 };
+
+// Takes one of NX, XX and the conditions on the value; they exclude one another.
+bool take_condition(Args& args, SetOptions& options) {
+  if (!options.only_existing && !options.condition && args.option("NX")) {
+    return options.only_new = true;
+  }
+  if (options.only_new) return false;
+  if (!options.condition && args.option("XX")) return options.only_existing = true;
+  return !options.only_existing && options.condition.take(args);
+}
+
+bool allowed(const SetOptions& options, const Entry* old) {
+  if (options.condition) return options.condition.met_by(old);
+  return old != nullptr ? !options.only_new : !options.only_existing;
+}
 
 void set_with_options(Call& call) {
   Args args = call.args();
@@ -91,11 +108,8 @@ void set_with_options(Call& call) {
   const std::string_view value = args.word();
   SetOptions options;
   while (!args.empty()) {
-    if (!options.only_existing && args.option("NX")) {
-      options.only_new = true;
-    } else if (!options.only_new && args.option("XX")) {
-      options.only_existing = true;
-    } else if (args.option("GET")) {
+    if (take_condition(args, options)) continue;
+    if (args.option("GET")) {
       options.get = true;
     } else if (!args.expiry(options.expiry, ExpiryWords::keepttl)) {
       break;
@@ -104,11 +118,9 @@ void set_with_options(Call& call) {
   if (!args.done()) return call.refuse(args.error());
 
   const Entry* old = options.get ? call.look(key) : call.look_to_change(key);
-  if (options.get) {
-    if (call.refuse_unless(old, ValueType::string)) return;
-    reply_string(call, old);
-  }
-  if (old != nullptr ? options.only_new : options.only_existing) {
+  if ((options.get || options.condition) && call.refuse_unless(old, ValueType::string)) return;
+  if (options.get) reply_string(call, old);
+  if (!allowed(options, old)) {
     if (!options.get) call.reply.null();
     return;
   }
@@ -296,11 +308,12 @@ constexpr Command kStringCommands[] = {
      .group = Group::string, .run = get, .since = "1.0.0", .complexity = "O(1)", .syntax = "key",
      .summary = "Returns the string a key holds."},
     {.name = "set", .arity = at_least(3), .flags = kWrite | kDenyOom,
-     .keys = noted("RW and ACCESS only with GET",
-                   one_key_unless("GET", kOW | kUpdate, kRW | kAccess | kUpdate)),
+     .keys = noted("RW and ACCESS only with GET or a condition on the value",
+                   one_key_unless("GET IFEQ IFNE IFDEQ IFDNE", kOW | kUpdate, kRW | kAccess | kUpdate)),
      .group = Group::string, .run = set, .since = "1.0.0",
      .complexity = "O(1)",
-     .syntax = "key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds "
+     .syntax = "key value [NX | XX | IFEQ ifeq-value | IFNE ifne-value | IFDEQ ifdeq-digest "
+               "| IFDNE ifdne-digest] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds "
                "| PXAT unix-time-milliseconds | KEEPTTL]",
      .summary = "Makes a key hold a string, whatever it held, with a deadline if one is given."},
     {.name = "setnx", .arity = exactly(3), .flags = kWrite | kDenyOom | kFast,

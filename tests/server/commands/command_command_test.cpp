@@ -157,7 +157,8 @@ TEST_F(CommandCommand, TellsWhatIsDoneToTheKeys) {
   EXPECT_EQ(flags("renamenx"), "RW access delete, OW insert");
   EXPECT_EQ(flags("ping"), "");
   const auto set = ask({"COMMAND", "INFO", "set"}).elements.at(0).elements.at(8);
-  EXPECT_EQ(field(set.elements.at(0), "notes").text, "RW and ACCESS only with GET");
+  EXPECT_EQ(field(set.elements.at(0), "notes").text,
+            "RW and ACCESS only with GET or a condition on the value");
 }
 
 TEST_F(CommandCommand, FindsTheKeysOfARequest) {
@@ -198,7 +199,9 @@ TEST_F(CommandCommand, DocumentsArgumentsSoThatClientsCanShowThem) {
   EXPECT_EQ(joined(arguments[0]), "name key type key display_text key key_spec_index ");
   EXPECT_EQ(key.back().integer, 0);
   EXPECT_EQ(joined(arguments[1]), "name value type string display_text value");
-  EXPECT_EQ(joined(arguments[2]), "name nx_xx type oneof flags  arguments ");
+  EXPECT_EQ(
+      joined(arguments[2]),
+      "name nx_xx_ifeq-value_ifne-value_ifdeq-digest_ifdne-digest type oneof flags  arguments ");
   EXPECT_EQ(joined(arguments[2].elements.at(5)), "optional");
   EXPECT_EQ(joined(arguments[4].elements.back().elements.at(0)),
             "name seconds type integer display_text seconds token EX");

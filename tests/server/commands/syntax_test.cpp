@@ -48,7 +48,8 @@ TEST(Syntax, GivesTheArgumentsRedisDocuments) {
   constexpr Row kAsRedis[] = {
       {"get", "key:key0"},
       {"set",
-       "key:key0 value:string oneof(NX:pure-token XX:pure-token)? GET:pure-token? "
+       "key:key0 value:string oneof(NX:pure-token XX:pure-token IFEQ ifeq-value:string IFNE "
+       "ifne-value:string IFDEQ ifdeq-digest:string IFDNE ifdne-digest:string)? GET:pure-token? "
        "oneof(EX seconds:integer PX milliseconds:integer EXAT unix-time-seconds:unix-time PXAT "
        "unix-time-milliseconds:unix-time KEEPTTL:pure-token)?"},
       {"hset", "key:key0 block(field:string value:string)*"},

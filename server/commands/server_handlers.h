@@ -30,12 +30,6 @@ void debug_sleep(Call& call);
 // info_command.cpp
 void info(Call& call);
 
-// latency_command.cpp
-void latency_doctor(Call& call);
-void latency_history(Call& call);
-void latency_latest(Call& call);
-void latency_reset(Call& call);
-
 // lolwut.cpp
 void lolwut(Call& call);
 

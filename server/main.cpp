@@ -19,6 +19,7 @@
 #include "server/base/log.h"
 #include "server/cache/journal.h"
 #include "server/cache/keyspace.h"
+#include "server/commands/generic.h"
 #include "server/commands/registry.h"
 #include "server/commands/services.h"
 #include "server/config/config.h"
@@ -218,7 +219,9 @@ int serve(const Invocation& invocation, Config& config, const Registry& registry
     log.set_level(changed.loglevel);
     (*journal)->set_fsync(append_fsync(changed));
     raise_limits(log, changed);
+    apply_encoding_limits(changed, **keyspace);
   });
+  apply_encoding_limits(*settings, **keyspace);
 
   // From socket to socket.
   server.start(services, services.info.workers);

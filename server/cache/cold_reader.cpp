@@ -9,9 +9,44 @@
 namespace sojourn::server {
 namespace {
 
-// Reads a large hash's rows, in order, until its collection ends.
+bool is_large(RecordType type) {
+  return type == RecordType::large_hash || type == RecordType::large_set;
+}
+
+ValueType value_type(RecordType type) {
+  switch (type) {
+    case RecordType::hash:
+    case RecordType::large_hash:
+      return ValueType::hash;
+    case RecordType::set:
+    case RecordType::large_set:
+      return ValueType::set;
+    case RecordType::string:
+      break;
+  }
+  return ValueType::string;
+}
+
+// The form Redis would have given to these fields, had it got them in this order.
+class Form {
+ public:
+  Form(ValueType type, const EncodingLimits& limits) : type_(type), limits_(limits) {}
+  void add(std::string_view name, std::string_view value) {
+    if (size_ == 0) form_ = limits_.at_first(type_, name, 1);
+    form_ = limits_.after(type_, form_, ++size_, name, value);
+  }
+  FieldsForm get() const { return form_; }
+
+ private:
+  const ValueType type_;
+  const EncodingLimits& limits_;
+  FieldsForm form_ = FieldsForm::compact;
+  std::size_t size_ = 0;
+};
+
+// Reads a large collection's rows, in order, until it ends.
 Result<std::unique_ptr<LargeHash>> read_fields(std::uint64_t collection, Cursor& fields,
-                                               const std::atomic<bool>& stopping) {
+                                               const std::atomic<bool>& stopping, Form& form) {
   auto hash = std::make_unique<LargeHash>(collection);
   const auto prefix_bytes = collection_prefix(collection);
   const std::string_view prefix(prefix_bytes.data(), prefix_bytes.size());
@@ -19,33 +54,42 @@ Result<std::unique_ptr<LargeHash>> read_fields(std::uint64_t collection, Cursor&
     if (stopping) return Error{Errc::unavailable, "the server is stopping"};
     const auto value = decode_field(fields.key(), fields.value());
     if (!value) return value.error();
-    hash->put(fields.key().substr(prefix.size()), *value);
+    const std::string_view name = fields.key().substr(prefix.size());
+    hash->put(name, *value);
+    form.add(name, *value);
   }
   if (auto failure = fields.failure()) return *failure;
-  if (hash->size() == 0) return Error{Errc::damaged, "a large hash has no fields on disk"};
+  if (hash->size() == 0) return Error{Errc::damaged, "a large collection has no fields on disk"};
   return hash;
 }
 
-Result<Entry*> make_value(std::string_view key, const Record& record, Cursor& fields,
-                          const std::atomic<bool>& stopping, SlabHeap& heap) {
-  if (record.type == RecordType::large_hash) {
-    auto hash = read_fields(record.collection, fields, stopping);
-    if (!hash) return hash.error();
-    Entry* const entry = Entry::make(heap, key, sizeof(LargeHash*));
-    entry->set_type(ValueType::hash);
-    entry->set_large_hash(hash->release());
-    entry->set_wide(true);
-    return entry;
-  }
-  if (record.type == RecordType::hash && !packed_hash::well_formed(record.value)) {
-    return Error{Errc::damaged, "the fields of a packed hash make no sense"};
+Result<Entry*> make_large(std::string_view key, const Record& record, Cursor& fields,
+                          const std::atomic<bool>& stopping, SlabHeap& heap,
+                          const EncodingLimits& limits) {
+  Form form(value_type(record.type), limits);
+  auto hash = read_fields(record.collection, fields, stopping, form);
+  if (!hash) return hash.error();
+  Entry* const entry = Entry::make(heap, key, sizeof(LargeHash*));
+  entry->set_type(value_type(record.type));
+  entry->set_large_hash(hash->release());
+  entry->set_form(form.get());
+  return entry;
+}
+
+Result<Entry*> make_small(std::string_view key, const Record& record, SlabHeap& heap,
+                          const EncodingLimits& limits) {
+  const ValueType type = value_type(record.type);
+  if (type != ValueType::string && !packed_hash::well_formed(record.value)) {
+    return Error{Errc::damaged, "the fields of a packed collection make no sense"};
   }
   Entry* const entry = Entry::make(heap, key, record.value.size());
   std::memcpy(entry->value_data(), record.value.data(), record.value.size());
-  if (record.type == RecordType::hash) {
-    entry->set_type(ValueType::hash);
-    entry->set_wide(!packed_hash::compact(record.value));
-  }
+  entry->set_type(type);
+  if (type == ValueType::string) return entry;
+  Form form(type, limits);
+  packed_hash::Reader reader(record.value);
+  while (reader.next()) form.add(reader.name(), reader.value());
+  entry->set_form(form.get());
   return entry;
 }
 
@@ -53,7 +97,8 @@ Result<Entry*> make_value(std::string_view key, const Record& record, Cursor& fi
 
 Result<Entry*> make_entry(std::string_view row_key, std::string_view row,
                           std::optional<std::string_view> touch_row, Cursor& fields,
-                          const std::atomic<bool>& stopping, Time now, SlabHeap& heap) {
+                          const std::atomic<bool>& stopping, Time now, SlabHeap& heap,
+                          const EncodingLimits& limits) {
   const auto record = decode_record(row_key, row);
   if (!record) return record.error();
   const auto split = split_row_key(row_key);
@@ -68,7 +113,9 @@ Result<Entry*> make_entry(std::string_view row_key, std::string_view row,
       version = touch->version;
     }
   }
-  auto made = make_value(split->key, *record, fields, stopping, heap);
+  auto made = is_large(record->type)
+                  ? make_large(split->key, *record, fields, stopping, heap, limits)
+                  : make_small(split->key, *record, heap, limits);
   if (!made) return made.error();
   Entry* const entry = *made;
   entry->set_deadline(std::min(deadline, record->absolute_deadline));
@@ -80,10 +127,12 @@ Result<Entry*> make_entry(std::string_view row_key, std::string_view row,
 }
 
 ColdReader::ColdReader(Store& store, std::unique_ptr<Cursor> fields, const Clock& clock,
-                       SlabHeap& heap, Install install, std::size_t threads)
+                       SlabHeap& heap, const EncodingLimits& limits, Install install,
+                       std::size_t threads)
     : store_(store),
       clock_(clock),
       heap_(heap),
+      limits_(limits),
       install_(std::move(install)),
       fields_(std::move(fields)) {
   for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
@@ -136,12 +185,13 @@ std::optional<Error> ColdReader::read_one(const Wanted& wanted) {
   }
   const auto touch = store_.read(Column::touches, row_key);
   if (!touch) return touch.error();
-  // Only a large hash needs the walk, and whoever reads a small session must not wait behind one.
+  // Only a large collection needs the walk, and whoever reads a small session must not wait behind
+  // one.
   std::unique_lock lock(fields_mutex_, std::defer_lock);
   const auto record = decode_record(row_key, **row);
-  if (record && record->type == RecordType::large_hash) lock.lock();
+  if (record && is_large(record->type)) lock.lock();
   Result<Entry*> entry =
-      make_entry(row_key, **row, *touch, *fields_, stopping_, clock_.now(), heap_);
+      make_entry(row_key, **row, *touch, *fields_, stopping_, clock_.now(), heap_, limits_);
   if (lock) lock.unlock();
   if (entry) {
     install_(wanted, *entry, (*entry)->type());

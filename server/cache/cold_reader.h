@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "server/base/result.h"
+#include "server/cache/encoding.h"
 #include "server/cache/entry.h"
 #include "server/memory/slab_heap.h"
 #include "server/store/record.h"
@@ -21,11 +22,12 @@
 namespace sojourn::server {
 
 // Turns a record, with its touch row if it has one, into an entry. `fields` walks Column::fields;
-// used for large hashes only. Fails with Errc::damaged, or as the store does, or with
-// Errc::unavailable once `stopping` is set: a large hash can take seconds.
+// used for large collections only. Fails with Errc::damaged, or as the store does, or with
+// Errc::unavailable once `stopping` is set: a large collection can take seconds.
 Result<Entry*> make_entry(std::string_view row_key, std::string_view row,
                           std::optional<std::string_view> touch_row, Cursor& fields,
-                          const std::atomic<bool>& stopping, Time now, SlabHeap& heap);
+                          const std::atomic<bool>& stopping, Time now, SlabHeap& heap,
+                          const EncodingLimits& limits);
 
 // A few threads that read single keys from the store for workers, which never wait for a disk.
 // Threading: any thread.
@@ -42,7 +44,7 @@ class ColdReader {
   // `fields`: a walk made before anything was written in this process; see RocksDB's vector
   // memtable.
   ColdReader(Store& store, std::unique_ptr<Cursor> fields, const Clock& clock, SlabHeap& heap,
-             Install install, std::size_t threads);
+             const EncodingLimits& limits, Install install, std::size_t threads);
   ~ColdReader();  // what is still wanted is not read, and its `ready` not called
 
   // Reads and installs all of these, then calls ready; with `error` at once if it is given.
@@ -60,6 +62,7 @@ class ColdReader {
   Store& store_;
   const Clock& clock_;
   SlabHeap& heap_;
+  const EncodingLimits& limits_;
   const Install install_;
   std::mutex fields_mutex_;
   std::unique_ptr<Cursor> fields_;  // guarded by fields_mutex_

@@ -16,7 +16,7 @@ Entry* Entry::make(SlabHeap& heap, std::string_view key, std::size_t value_bytes
       new (heap.allocate(head_bytes(long_sizes) + key.size() + value_bytes)) Entry();
   entry->deadline_ = kNoDeadline;
   entry->type_ = static_cast<std::uint64_t>(ValueType::string);
-  entry->form_ = entry->wide_ = entry->large_ = 0;
+  entry->form_ = entry->large_ = 0;
   entry->dirty_ = entry->touch_row_ = 0;
   entry->lag_ms_ = 0;
   entry->version_ = 0;
@@ -66,7 +66,6 @@ void Entry::set_large_hash(LargeHash* hash) {
 void Entry::take_properties(const Entry& other) {
   deadline_ = other.deadline_;
   form_ = other.form_;
-  wide_ = other.wide_;
   dirty_ = other.dirty_;
   lag_ms_ = other.lag_ms_;
   touch_row_ = other.touch_row_;

@@ -16,6 +16,7 @@ class LargeHash;
 enum class ValueType : std::uint8_t {
   string,
   hash,
+  set,
   // Internal; no command ever sees these. While records are being loaded, what is known not to be
   // there (any more) stands in the table as `absent`, so that nothing old comes back from disk.
   absent,
@@ -29,6 +30,14 @@ enum class StringForm : std::uint8_t {
   built,  // as bytes with room to grow (APPEND, SETRANGE)
 };
 
+// How Redis would hold a collection, which OBJECT ENCODING tells. It never goes back to an earlier
+// form.
+enum class FieldsForm : std::uint8_t {
+  compact,   // "listpack"
+  table,     // "hashtable"
+  integers,  // "intset", of a set
+};
+
 // A key in RAM: the head of one block; the sizes of key and value, the key's bytes and the value's
 // follow it. Made and freed by make() and free() only; changed only under its shard's lock.
 //
@@ -39,7 +48,8 @@ enum class StringForm : std::uint8_t {
 // any address.
 //
 // A string's value is its bytes. A small hash's is its fields, packed (packed_hash.h); a large
-// hash's is a pointer to a LargeHash, which the entry owns.
+// hash's is a pointer to a LargeHash, which the entry owns. A set is a hash of its members, whose
+// values are empty.
 class Entry {
  public:
   static Entry* make(SlabHeap& heap, std::string_view key, std::size_t value_bytes);
@@ -50,7 +60,8 @@ class Entry {
     return {data(), sizes.key};
   }
   ValueType type() const { return static_cast<ValueType>(type_); }
-  bool present() const { return type() <= ValueType::hash; }
+  bool present() const { return type() < ValueType::absent; }
+  bool has_fields() const { return type() == ValueType::hash || type() == ValueType::set; }
   std::string_view string() const { return value(); }  // type() is string
   Time deadline() const { return deadline_ == kNoDeadline ? kNever : from_unix_ms(deadline_); }
   bool has_deadline() const { return deadline_ != kNoDeadline; }
@@ -59,7 +70,8 @@ class Entry {
   // Since it was last used; OBJECT IDLETIME. Kept in seconds.
   std::chrono::seconds idle(Time now) const;
   Time created() const { return Time(std::chrono::seconds(created_s_)); }
-  StringForm form() const { return static_cast<StringForm>(form_); }
+  StringForm form() const { return static_cast<StringForm>(form_); }         // of a string
+  FieldsForm fields_form() const { return static_cast<FieldsForm>(form_); }  // of a collection
 
   // --- for the cache itself ---
   std::string_view value() const {
@@ -82,12 +94,11 @@ class Entry {
   void set_created(Time time) { created_s_ = seconds(time); }
   void set_used(Time time) { used_s_ = seconds(time); }
   void set_form(StringForm form) { form_ = static_cast<std::uint64_t>(form); }
+  void set_form(FieldsForm form) { form_ = static_cast<std::uint64_t>(form); }
 
-  // A large hash. Null for a small one.
+  // Of a large hash or set. Null for a small one.
   LargeHash* large_hash() const;
   void set_large_hash(LargeHash* hash);  // value_bytes() must be sizeof(hash)
-  bool wide() const { return wide_; }    // a hash that Redis would not hold as a listpack
-  void set_wide(bool on) { wide_ = on; }
 
   // Changed in the transaction that holds it, not in the journal yet.
   bool dirty() const { return dirty_; }
@@ -138,9 +149,8 @@ class Entry {
   const char* data() const { return reinterpret_cast<const char*>(this) + head_bytes(long_sizes_); }
 
   std::int64_t deadline_ : 56;
-  std::uint64_t type_ : 2;
+  std::uint64_t type_ : 3;
   std::uint64_t form_ : 2;
-  std::uint64_t wide_ : 1;
   std::uint64_t large_ : 1;
   std::uint64_t dirty_ : 1;
   std::uint64_t touch_row_ : 1;

@@ -41,6 +41,4 @@ std::uint64_t HashView::scan(
   return 0;
 }
 
-bool HashView::compact() const { return !entry_->wide(); }
-
 }  // namespace sojourn::server

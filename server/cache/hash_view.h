@@ -30,9 +30,6 @@ class HashView {
   // lost most of its own fewer; a small hash whole.
   std::uint64_t scan(std::uint64_t cursor, std::size_t count,
                      const std::function<void(std::string_view, std::string_view)>& visit) const;
-  // What Redis would hold as a listpack: never more than 128 fields, none over 64 bytes, since the
-  // hash was made. For OBJECT ENCODING.
-  bool compact() const;
 
  private:
   const Entry* entry_;

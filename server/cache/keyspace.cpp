@@ -145,6 +145,10 @@ void Keyspace::Impl::release(Entry* entry) {
 Keyspace::Keyspace() = default;
 Keyspace::~Keyspace() = default;
 
+void Keyspace::set_encoding_limit(EncodingLimit limit, std::uint64_t value) {
+  impl_->encoding_limits.set(limit, value);
+}
+
 void Keyspace::abandon() {
   impl_->loader.reset();
   impl_->cold_reader.reset();
@@ -176,14 +180,14 @@ Result<std::unique_ptr<Keyspace>> Keyspace::open(Options options, const Clock& c
   impl.settled = false;
   for (std::size_t i = 0; i < Impl::kShards; ++i) impl.shards[i].warm = false;
   impl.cold_reader = std::make_unique<ColdReader>(
-      *store, std::move(cold_fields), clock, *impl.heap,
+      *store, std::move(cold_fields), clock, *impl.heap, impl.encoding_limits,
       [&impl](const ColdReader::Wanted& wanted, Entry* entry, ValueType type) {
         impl.cold_reads.fetch_add(1, std::memory_order_relaxed);
         impl.install(wanted.id, wanted.key, entry, type);
       },
       kColdReaderThreads);
   impl.loader = std::make_unique<Loader>(
-      std::move(walks), clock, log, *impl.heap,
+      std::move(walks), clock, log, *impl.heap, impl.encoding_limits,
       [&impl](DatabaseId id, std::string_view key, Entry* entry, ValueType type) {
         impl.install(id, key, entry, type);
       },

@@ -13,6 +13,7 @@
 
 #include "server/base/clock.h"
 #include "server/base/log.h"
+#include "server/cache/encoding.h"
 #include "server/cache/journal.h"
 #include "server/cache/key.h"
 #include "server/cache/transaction.h"
@@ -56,6 +57,9 @@ class Keyspace {
   // Before the process ends: ends the threads, and leaves what is in RAM to the system, which takes
   // it back at once. Nothing but the destructor may be called afterwards.
   void abandon();
+
+  // For what is changed or loaded from now on.
+  void set_encoding_limit(EncodingLimit limit, std::uint64_t value);
 
   Key key(std::uint16_t database, std::string_view name) const;
   // Has the processor fetch what looking these keys up and reading them will touch, of the first

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "server/cache/cold_reader.h"
+#include "server/cache/encoding.h"
 #include "server/cache/keyspace.h"
 #include "server/cache/large_hash.h"
 #include "server/cache/loader.h"
@@ -88,6 +89,7 @@ struct Keyspace::Impl {
   const DueTime due_time;
   const HashSecret secret = make_hash_secret();
 
+  EncodingLimits encoding_limits;
   std::unique_ptr<SlabHeap> heap = std::make_unique<SlabHeap>();
   Evacuation evacuation{*heap};
   std::unique_ptr<Shard[]> shards;

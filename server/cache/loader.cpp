@@ -22,12 +22,13 @@ std::uint64_t split_collection(std::string_view row_key) {
 
 }  // namespace
 
-Loader::Loader(Walks walks, const Clock& clock, Log& log, SlabHeap& heap, Install install,
-               Orphan orphan, Done done)
+Loader::Loader(Walks walks, const Clock& clock, Log& log, SlabHeap& heap,
+               const EncodingLimits& limits, Install install, Orphan orphan, Done done)
     : walks_(std::move(walks)),
       clock_(clock),
       log_(log),
       heap_(heap),
+      limits_(limits),
       install_(std::move(install)),
       orphan_(std::move(orphan)),
       done_(std::move(done)),
@@ -73,7 +74,7 @@ void Loader::load_row() {
     return;
   }
   const auto entry = make_entry(row_key, walks_.records->value(), touch_row, *walks_.fields,
-                                stopping_, clock_.now(), heap_);
+                                stopping_, clock_.now(), heap_, limits_);
   if (entry) {
     if (const LargeHash* const hash = (*entry)->large_hash())
       collections_.insert(hash->collection());
@@ -101,7 +102,7 @@ bool Loader::find_orphans() {
     fields.seek({next.data(), next.size()});
   }
   const auto failure = fields.failure();
-  if (failure) log_.warning("Looking through the fields of large hashes: {}", failure->detail);
+  if (failure) log_.warning("Looking through the fields of large collections: {}", failure->detail);
   return true;
 }
 

@@ -10,6 +10,7 @@
 
 #include "server/base/clock.h"
 #include "server/base/log.h"
+#include "server/cache/encoding.h"
 #include "server/cache/entry.h"
 #include "server/store/record.h"
 #include "server/store/store.h"
@@ -32,8 +33,8 @@ class Loader {
   using Orphan = std::function<void(std::uint64_t collection)>;
   using Done = std::function<void(bool whole)>;  // false when the walk failed: see the log
 
-  Loader(Walks walks, const Clock& clock, Log& log, SlabHeap& heap, Install install, Orphan orphan,
-         Done done);
+  Loader(Walks walks, const Clock& clock, Log& log, SlabHeap& heap, const EncodingLimits& limits,
+         Install install, Orphan orphan, Done done);
   ~Loader();  // stops where it is
 
  private:
@@ -46,6 +47,7 @@ class Loader {
   const Clock& clock_;
   Log& log_;
   SlabHeap& heap_;
+  const EncodingLimits& limits_;
   const Install install_;
   const Orphan orphan_;
   const Done done_;

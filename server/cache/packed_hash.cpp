@@ -58,15 +58,6 @@ bool well_formed(std::string_view packed) {
 
 std::size_t size(std::string_view packed) { return load_count(packed); }
 
-bool compact(std::string_view packed) {
-  if (size(packed) > kListpackFieldsMax) return false;
-  Reader reader(packed);
-  while (reader.next()) {
-    if (std::max(reader.name().size(), reader.value().size()) > kListpackPieceMax) return false;
-  }
-  return true;
-}
-
 std::optional<std::string_view> get(std::string_view packed, std::string_view field) {
   Reader reader(packed);
   while (reader.next()) {
@@ -89,11 +80,15 @@ std::pair<std::string, bool> with(std::string_view packed, std::string_view fiel
     return {std::move(out), true};
   }
   out.append(packed);
-  out.resize(std::max(out.size(), kCountBytes));
-  append_piece(out, field);
-  append_piece(out, value);
-  store_count(out, load_count(out) + 1);
+  append(out, field, value);
   return {std::move(out), false};
+}
+
+void append(std::string& packed, std::string_view field, std::string_view value) {
+  packed.resize(std::max(packed.size(), kCountBytes));
+  append_piece(packed, field);
+  append_piece(packed, value);
+  store_count(packed, load_count(packed) + 1);
 }
 
 std::pair<std::string, bool> without(std::string_view packed, std::string_view field) {

@@ -9,18 +9,14 @@
 
 namespace sojourn::server {
 
-// A small hash in one piece of bytes, in order of insertion; the form it has in RAM and on disk:
-// count (4 bytes, little-endian), then per field: name size, name, value size, value (sizes are
-// LEB128 of up to five bytes). Reading never goes outside the bytes, whatever they hold.
+// A small hash or set in one piece of bytes, in order of insertion; the form it has in RAM and on
+// disk: count (4 bytes, little-endian), then per field: name size, name, value size, value (sizes
+// are LEB128 of up to five bytes). Reading never goes outside the bytes, whatever they hold.
 namespace packed_hash {
 
 // Beyond either, a hash becomes a LargeHash.
 inline constexpr std::size_t kBytesMax = 8 * 1024;
 inline constexpr std::size_t kFieldsMax = 512;
-
-// What Redis holds as a listpack by default: hash-max-listpack-entries and -value.
-inline constexpr std::size_t kListpackFieldsMax = 128;
-inline constexpr std::size_t kListpackPieceMax = 64;
 
 // Walks the fields in order.
 class Reader {
@@ -46,14 +42,14 @@ class Reader {
 // Whether the bytes are a packed hash from first to last. For what comes from disk.
 bool well_formed(std::string_view packed);
 std::size_t size(std::string_view packed);
-// Whether Redis would hold it as a listpack.
-bool compact(std::string_view packed);
 std::optional<std::string_view> get(std::string_view packed, std::string_view field);
 
 // The bytes with the field set, or removed; and whether it was there before.
 std::pair<std::string, bool> with(std::string_view packed, std::string_view field,
                                   std::string_view value);
 std::pair<std::string, bool> without(std::string_view packed, std::string_view field);
+// Adds a field that must not be there to bytes that begin empty.
+void append(std::string& packed, std::string_view field, std::string_view value);
 
 }  // namespace packed_hash
 }  // namespace sojourn::server

@@ -134,7 +134,6 @@ void Transaction::put_string(const Key& key, std::string_view value, Time deadli
       made->set_created(now_);
     }
     made->set_form(form);
-    made->set_wide(false);
     made->set_deadline(deadline);
     made->set_used(now_);
     if (found) {
@@ -233,62 +232,91 @@ void Transaction::copy(const Key& from, const Key& to) {
   mark_dirty(to, *made);
 }
 
-// --- hashes ---
+// --- collections: hashes, and sets, whose members are fields without values ---
 
-void Transaction::put_packed(const Key& key, const Entry* old, std::string_view packed) {
+namespace {
+
+bool fits_packed(std::size_t packed_bytes, std::size_t fields) {
+  return packed_bytes <= packed_hash::kBytesMax && fields <= packed_hash::kFieldsMax;
+}
+
+}  // namespace
+
+Entry* Transaction::make_packed(const Key& key, ValueType type, std::string_view packed) {
   Entry* const made = Entry::make(*keyspace_.impl_->heap, key.name, packed.size());
   std::memcpy(made->value_data(), packed.data(), packed.size());
-  if (old != nullptr) {
-    made->take_properties(*old);
-  } else {
-    made->set_created(now_);
-  }
-  made->set_type(ValueType::hash);
+  made->set_type(type);
+  return made;
+}
+
+Entry* Transaction::make_large(const Key& key, ValueType type, LargeHash* fields) {
+  Entry* const made = Entry::make(*keyspace_.impl_->heap, key.name, sizeof fields);
+  made->set_type(type);
+  made->set_large_hash(fields);
+  changes_.push_back({.kind = Change::Kind::all_fields, .key = key, .hash = fields});
+  return made;
+}
+
+LargeHash* Transaction::new_fields() {
+  return new LargeHash(Journal::Unit(keyspace_.impl_->journal).next_collection());
+}
+
+void Transaction::put_packed(const Key& key, const Entry& old, std::string_view packed) {
+  Entry* const made = make_packed(key, old.type(), packed);
+  made->take_properties(old);
   made->set_used(now_);
-  if (!made->wide()) made->set_wide(!packed_hash::compact(packed));
   put_entry(key, made);
   mark_dirty(key, *made);
 }
 
 // The packed fields become rows of their own; the record becomes a header.
-LargeHash* Transaction::make_large(const Key& key, Entry& entry) {
-  auto* const hash = new LargeHash(Journal::Unit(keyspace_.impl_->journal).next_collection());
+LargeHash* Transaction::grow_large(const Key& key, const Entry& entry) {
+  LargeHash* const fields = new_fields();
   packed_hash::Reader reader(entry.value());
-  while (reader.next()) hash->put(reader.name(), reader.value());
-  changes_.push_back({.kind = Change::Kind::all_fields, .key = key, .hash = hash});
-  Entry* const made = Entry::make(*keyspace_.impl_->heap, key.name, sizeof hash);
+  while (reader.next()) fields->put(reader.name(), reader.value());
+  Entry* const made = make_large(key, entry.type(), fields);
   made->take_properties(entry);
-  made->set_type(ValueType::hash);
-  made->set_wide(true);
-  made->set_large_hash(hash);
   put_entry(key, made);
   mark_dirty(key, *made);
-  return hash;
+  return fields;
 }
 
-bool Transaction::put_field(const Key& key, std::string_view field, std::string_view value) {
+// A collection that was not there, or stands for something else that was.
+void Transaction::put_new(const Key& key, Entry* entry) {
+  const Entry* const overwritten = peek(key);
+  // A touch row may be there already; it is older than the record now written.
+  entry->set_touch_row(overwritten != nullptr && overwritten->touch_row());
+  entry->set_created(now_);
+  entry->set_used(now_);
+  put_entry(key, entry);
+  mark_dirty(key, *entry);
+}
+
+// True when the field is new.
+bool Transaction::put(const Key& key, ValueType type, std::string_view field,
+                      std::string_view value) {
   const Shard::Found found = look_up(key);
-  Entry* const entry = found ? found.entry() : nullptr;
-  CHECK(entry == nullptr || entry->type() == ValueType::hash);
-  LargeHash* large = entry != nullptr ? entry->large_hash() : nullptr;
+  if (!found) {
+    std::string packed;
+    packed_hash::append(packed, field, value);
+    put_new(key, make_packed(key, type, packed));
+    if (!fits_packed(packed.size(), 1)) grow_large(key, *look_up(key).entry());
+    return true;
+  }
+  Entry& entry = *found.entry();
+  CHECK(entry.type() == type);
+  LargeHash* large = entry.large_hash();
   if (large == nullptr) {
-    const std::string_view old = entry != nullptr ? entry->value() : std::string_view();
-    if (old.size() + field.size() + value.size() <= packed_hash::kBytesMax &&
-        packed_hash::size(old) < packed_hash::kFieldsMax) {
+    const std::string_view old = entry.value();
+    if (fits_packed(old.size() + field.size() + value.size(), packed_hash::size(old) + 1)) {
       const auto [packed, replaced] = packed_hash::with(old, field, value);
       put_packed(key, entry, packed);
       return !replaced;
     }
-    if (entry == nullptr) {
-      put_packed(key, nullptr, packed_hash::with({}, field, value).first);
-      make_large(key, *look_up(key).entry());
-      return true;
-    }
-    large = make_large(key, *entry);
+    large = grow_large(key, entry);
   }
   asked_for_ = true;
-  Entry& header = *look_up(key).entry();
-  header.set_used(now_);
+  look_up(key).entry()->set_used(now_);
   changes_.push_back({.kind = Change::Kind::field,
                       .key = key,
                       .collection = large->collection(),
@@ -297,11 +325,10 @@ bool Transaction::put_field(const Key& key, std::string_view field, std::string_
   return large->put(field, value);
 }
 
-bool Transaction::erase_field(const Key& key, std::string_view field) {
+bool Transaction::erase_from(const Key& key, std::string_view field) {
   const Shard::Found found = look_up(key);
   if (!found) return false;
   Entry& entry = *found.entry();
-  CHECK(entry.type() == ValueType::hash);
   if (LargeHash* const large = entry.large_hash()) {
     if (!large->erase(field)) return false;
     asked_for_ = true;
@@ -318,9 +345,72 @@ bool Transaction::erase_field(const Key& key, std::string_view field) {
   if (packed_hash::size(packed) == 0) {
     remove(key, found);
   } else {
-    put_packed(key, &entry, packed);
+    put_packed(key, entry, packed);
   }
   return true;
+}
+
+bool Transaction::put_field(const Key& key, std::string_view field, std::string_view value) {
+  const bool added = put(key, ValueType::hash, field, value);
+  Entry& entry = *look_up(key).entry();
+  entry.set_form(keyspace_.impl_->encoding_limits.after(ValueType::hash, entry.fields_form(),
+                                                        HashView(entry).size(), field, value));
+  return added;
+}
+
+bool Transaction::erase_field(const Key& key, std::string_view field) {
+  const Entry* const entry = peek(key);
+  CHECK(entry == nullptr || entry->type() == ValueType::hash);
+  return erase_from(key, field);
+}
+
+std::size_t Transaction::add_members(const Key& key, std::span<const std::string_view> members) {
+  const EncodingLimits& limits = keyspace_.impl_->encoding_limits;
+  const Entry* const old = peek(key);
+  FieldsForm form = old == nullptr
+                        ? limits.at_first(ValueType::set, members.front(), members.size())
+                        : limits.before(ValueType::set, old->fields_form(), members.size());
+  std::size_t added = 0;
+  for (const std::string_view member : members) {
+    const Entry* const entry = peek(key);
+    if (entry != nullptr && HashView(*entry).get(member)) continue;
+    put(key, ValueType::set, member, {});
+    ++added;
+    form = limits.after(ValueType::set, form, HashView(*peek(key)).size(), member, {});
+  }
+  look_up(key).entry()->set_form(form);
+  return added;
+}
+
+std::size_t Transaction::erase_members(const Key& key, std::span<const std::string_view> members) {
+  const Entry* const entry = peek(key);
+  CHECK(entry == nullptr || entry->type() == ValueType::set);
+  return static_cast<std::size_t>(
+      std::count_if(members.begin(), members.end(),
+                    [&](std::string_view member) { return erase_from(key, member); }));
+}
+
+void Transaction::put_set(const Key& key, std::span<const std::string_view> members) {
+  CHECK(!members.empty());
+  const EncodingLimits& limits = keyspace_.impl_->encoding_limits;
+  FieldsForm form = limits.at_first(ValueType::set, members.front(), 1);
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    form = limits.after(ValueType::set, form, i + 1, members[i], {});
+    bytes += members[i].size();
+  }
+  Entry* made;
+  if (fits_packed(bytes + 2 * members.size(), members.size())) {
+    std::string packed;
+    for (const std::string_view member : members) packed_hash::append(packed, member, {});
+    made = make_packed(key, ValueType::set, packed);
+  } else {
+    LargeHash* const fields = new_fields();
+    for (const std::string_view member : members) fields->put(member, {});
+    made = make_large(key, ValueType::set, fields);
+  }
+  made->set_form(form);
+  put_new(key, made);
 }
 
 // --- the end ---
@@ -370,6 +460,22 @@ void Transaction::write_rows(Journal::Unit& unit, const Change& change) {
   }
 }
 
+namespace {
+
+RecordType record_type(const Entry& entry) {
+  const bool large = entry.large_hash() != nullptr;
+  switch (entry.type()) {
+    case ValueType::hash:
+      return large ? RecordType::large_hash : RecordType::hash;
+    case ValueType::set:
+      return large ? RecordType::large_set : RecordType::set;
+    default:
+      return RecordType::string;
+  }
+}
+
+}  // namespace
+
 void Transaction::write_record(Journal::Unit& unit, const Change& change) {
   Keyspace::Impl& impl = *keyspace_.impl_;
   const DatabaseId id = impl.id_of(change.key.database);
@@ -386,12 +492,10 @@ void Transaction::write_record(Journal::Unit& unit, const Change& change) {
   record.version = entry.version();
   record.value = entry.value();
   if (const LargeHash* const hash = entry.large_hash()) {
-    record.type = RecordType::large_hash;
     record.collection = hash->collection();
     record.value = {};
-  } else {
-    record.type = entry.type() == ValueType::hash ? RecordType::hash : RecordType::string;
   }
+  record.type = record_type(entry);
   unit.put(id, change.key.name, record);
 }
 

@@ -67,6 +67,13 @@ class Transaction {
   // Removes the key with its last field. False when the field was not there.
   bool erase_field(const Key& key, std::string_view field);
 
+  // The same for sets. Returns how many members are new, or were there.
+  std::size_t add_members(const Key& key, std::span<const std::string_view> members);
+  std::size_t erase_members(const Key& key, std::span<const std::string_view> members);
+  // The key holds the set of these members from now on, whatever it held, without a deadline. They
+  // may be views into what this transaction's keys hold. One at least, none of them twice.
+  void put_set(const Key& key, std::span<const std::string_view> members);
+
   // Writes the changes to the journal and unlocks. Returns the place a reply must wait for; 0 when
   // nothing changed but what had expired anyway. Done by the destructor if not before.
   JournalPosition finish();
@@ -99,8 +106,15 @@ class Transaction {
   void put_entry(const Key& key, Entry* entry);
   void file(const Key& key);
   void mark_dirty(const Key& key, Entry& entry);
-  void put_packed(const Key& key, const Entry* old, std::string_view packed);
-  LargeHash* make_large(const Key& key, Entry& entry);
+  bool put(const Key& key, ValueType type, std::string_view field, std::string_view value);
+  bool erase_from(const Key& key, std::string_view field);
+  Entry* make_packed(const Key& key, ValueType type, std::string_view packed);
+  Entry* make_large(const Key& key, ValueType type, LargeHash* fields);
+  // In place of the small collection that is there.
+  void put_packed(const Key& key, const Entry& old, std::string_view packed);
+  void put_new(const Key& key, Entry* entry);
+  LargeHash* grow_large(const Key& key, const Entry& entry);
+  LargeHash* new_fields();
   void drop_collection(const Entry& entry);
   void write(Journal::Unit& unit);
   void write_rows(Journal::Unit& unit, const Change& change);

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "server/commands/awaited_call.h"
+#include "server/commands/generic.h"
 #include "server/commands/server_handlers.h"
 #include "server/commands/services.h"
 
@@ -57,15 +58,11 @@ void debug_object(Call& call) {
   Transaction transaction(keyspace, keys, call.now);
   const Entry* entry = transaction.peek(keys[0]);
   if (entry == nullptr) return call.refuse("ERR no such key");
-  const bool string = entry->type() == ValueType::string;
-  const std::string_view encoding = string                               ? "raw"
-                                    : transaction.hash(*entry).compact() ? "listpack"
-                                                                         : "hashtable";
-  call.reply.simple(
-      fmt::format("Value at:{} refcount:1 encoding:{} serializedlength:{} lru:{} "
-                  "lru_seconds_idle:{}",
-                  static_cast<const void*>(entry), encoding, keyspace.entry_bytes_of(*entry),
-                  entry->version(), entry->idle(call.now).count()));
+  call.reply.simple(fmt::format(
+      "Value at:{} refcount:1 encoding:{} serializedlength:{} lru:{} "
+      "lru_seconds_idle:{}",
+      static_cast<const void*>(entry), encoding_name(*entry), keyspace.entry_bytes_of(*entry),
+      entry->version(), entry->idle(call.now).count()));
 }
 
 }  // namespace sojourn::server

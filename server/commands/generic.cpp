@@ -10,7 +10,16 @@
 
 namespace sojourn::server {
 
-std::string_view type_name(ValueType type) { return type == ValueType::string ? "string" : "hash"; }
+std::string_view type_name(ValueType type) {
+  switch (type) {
+    case ValueType::hash:
+      return "hash";
+    case ValueType::set:
+      return "set";
+    default:
+      return "string";
+  }
+}
 
 namespace {
 

@@ -7,11 +7,13 @@
 namespace sojourn::server {
 
 class Call;
+class Keyspace;
+struct Settings;
 
 // The handlers behind the table of generic.cpp, by file.
 
 // generic.cpp
-std::string_view type_name(ValueType type);  // as TYPE answers it: "string", "hash"
+std::string_view type_name(ValueType type);  // as TYPE answers it: "string", "hash", "set"
 
 // expire.cpp
 void expire(Call& call);
@@ -40,5 +42,9 @@ void object_encoding(Call& call);
 void object_refcount(Call& call);
 void object_idletime(Call& call);
 void object_freq(Call& call);
+// What Redis would say of such a value: "listpack", "intset", "raw".
+std::string_view encoding_name(const Entry& entry);
+// Takes over what the settings say of it (hash-max-listpack-entries and the like).
+void apply_encoding_limits(const Settings& settings, Keyspace& keyspace);
 
 }  // namespace sojourn::server

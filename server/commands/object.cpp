@@ -1,6 +1,9 @@
+#include <utility>
+
 #include "server/base/numbers.h"
 #include "server/commands/call.h"
 #include "server/commands/generic.h"
+#include "server/config/settings.h"
 
 namespace sojourn::server {
 namespace {
@@ -10,16 +13,16 @@ constexpr std::size_t kEmbeddedBytesMax = 44;
 // The digits of the longest 64-bit integer, with its sign.
 constexpr std::size_t kIntegerBytesMax = 20;
 
-// What Redis would say of such a value; clients and tests look at it.
-std::string_view encoding(const Entry& entry) {
-  if (entry.type() == ValueType::hash) {
-    return HashView(entry).compact() ? "listpack" : "hashtable";
+std::string_view form_name(FieldsForm form) {
+  switch (form) {
+    case FieldsForm::compact:
+      return "listpack";
+    case FieldsForm::integers:
+      return "intset";
+    case FieldsForm::table:
+      break;
   }
-  const std::string_view text = entry.string();
-  if (entry.form() == StringForm::built) return "raw";
-  const bool may_be_integer = entry.form() == StringForm::plain && text.size() <= kIntegerBytesMax;
-  if (may_be_integer && parse_integer(text)) return "int";
-  return text.size() <= kEmbeddedBytesMax ? "embstr" : "raw";
+  return "hashtable";
 }
 
 // The entry asked about; replies and returns null when there is none.
@@ -31,8 +34,30 @@ const Entry* asked(Call& call) {
 
 }  // namespace
 
+std::string_view encoding_name(const Entry& entry) {
+  if (entry.has_fields()) return form_name(entry.fields_form());
+  const std::string_view text = entry.string();
+  if (entry.form() == StringForm::built) return "raw";
+  const bool may_be_integer = entry.form() == StringForm::plain && text.size() <= kIntegerBytesMax;
+  if (may_be_integer && parse_integer(text)) return "int";
+  return text.size() <= kEmbeddedBytesMax ? "embstr" : "raw";
+}
+
+void apply_encoding_limits(const Settings& settings, Keyspace& keyspace) {
+  using Limit = EncodingLimit;
+  for (const auto& [limit, value] : {
+           std::pair{Limit::hash_fields, settings.hash_max_listpack_entries},
+           std::pair{Limit::hash_bytes, settings.hash_max_listpack_value},
+           std::pair{Limit::set_integers, settings.set_max_intset_entries},
+           std::pair{Limit::set_members, settings.set_max_listpack_entries},
+           std::pair{Limit::set_bytes, settings.set_max_listpack_value},
+       }) {
+    keyspace.set_encoding_limit(limit, value);
+  }
+}
+
 void object_encoding(Call& call) {
-  if (const Entry* entry = asked(call)) call.reply.bulk(encoding(*entry));
+  if (const Entry* entry = asked(call)) call.reply.bulk(encoding_name(*entry));
 }
 
 void object_refcount(Call& call) {

@@ -186,6 +186,22 @@ constexpr Directive kDirectives[] = {
     setting<&Settings::maxmemory_policy>(
         "maxmemory-policy", choice(kPolicies),
         "What is done at maxmemory. Whatever the name, no session is evicted: writes are refused."),
+    // What OBJECT ENCODING tells: nothing else depends on it
+    setting<&Settings::hash_max_listpack_entries>("hash-max-listpack-entries", number(0, kLongMax),
+                                                  "Fields up to which a hash tells \"listpack\".",
+                                                  0, "hash-max-ziplist-entries"),
+    setting<&Settings::hash_max_listpack_value>(
+        "hash-max-listpack-value", memory(),
+        "Bytes of a field or value up to which a hash tells \"listpack\".", 0,
+        "hash-max-ziplist-value"),
+    setting<&Settings::set_max_intset_entries>(
+        "set-max-intset-entries", number(0, kLongMax),
+        "Members up to which a set of integers tells \"intset\"."),
+    setting<&Settings::set_max_listpack_entries>("set-max-listpack-entries", number(0, kLongMax),
+                                                 "Members up to which a set tells \"listpack\"."),
+    setting<&Settings::set_max_listpack_value>(
+        "set-max-listpack-value", memory(),
+        "Bytes of a member up to which a set tells \"listpack\"."),
     // Slow log
     setting<&Settings::slowlog_log_slower_than_us>(
         "slowlog-log-slower-than", number(-1, kLongMax),

@@ -107,12 +107,13 @@ struct EnumField {
 
 template <auto Member>
 consteval Directive setting(std::string_view name, Kind kind, std::string_view summary,
-                            std::uint16_t flags = 0) {
+                            std::uint16_t flags = 0, std::string_view old_name = {}) {
   if (!Field<Member>::fits(kind)) throw "the field cannot hold what the row's kind allows";
   return {.name = name,
           .kind = kind,
           .summary = summary,
           .flags = flags,
+          .old_name = old_name,
           .get = Field<Member>::get,
           .put = Field<Member>::put};
 }

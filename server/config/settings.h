@@ -69,6 +69,12 @@ struct Settings {
   std::uint64_t maxmemory = 0;  // 0: no bound
   std::string maxmemory_policy = "noeviction";
   std::size_t journal_budget = 64u * 1024 * 1024;  // ours
+  // what OBJECT ENCODING tells of a collection
+  std::uint64_t hash_max_listpack_entries = 512;
+  std::uint64_t hash_max_listpack_value = 64;
+  std::uint64_t set_max_intset_entries = 512;
+  std::uint64_t set_max_listpack_entries = 128;
+  std::uint64_t set_max_listpack_value = 64;
   // log
   bool log_redact = true;                           // ours: no keys or values in the slow log
   std::int64_t slowlog_log_slower_than_us = 10000;  // negative: off

@@ -111,6 +111,10 @@ std::optional<RecordType> record_type(std::uint8_t number) {
       return RecordType::hash;
     case 3:
       return RecordType::large_hash;
+    case 4:
+      return RecordType::set;
+    case 5:
+      return RecordType::large_set;
     default:
       return std::nullopt;
   }

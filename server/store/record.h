@@ -16,6 +16,8 @@ enum class RecordType : std::uint8_t {
   string = 1,
   hash = 2,        // a small hash: value is the packed fields (server/cache/packed_hash.h)
   large_hash = 3,  // a large hash: its fields are rows of Column::fields under `collection`
+  set = 4,         // as a hash whose values are empty: its members are the fields
+  large_set = 5,
 };
 
 // A row of Column::records. Views: into the row when decoded, the caller's when encoded.

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <thread>
 
+#include "server/commands/generic.h"
 #include "tests/support/redis_cli.h"
 
 namespace sojourn::server {
@@ -52,6 +53,7 @@ Connections::Pause FakeConnections::paused(Time now) const {
 }
 
 CommandTest::CommandTest(bool on_disk) : on_disk_(on_disk) {
+  config.on_change([this](const Settings& changed) { apply_encoding_limits(changed, *keyspace); });
   start();
   connect();
 }
@@ -69,6 +71,7 @@ void CommandTest::start() {
   auto opened = Keyspace::open({}, clock, *journal, on_disk_ ? &store : nullptr, log);
   CHECK(opened.has_value());
   keyspace = std::move(*opened);
+  apply_encoding_limits(*config.current(), *keyspace);
   services = std::make_unique<Services>(
       Services{*keyspace, config, clock, log, connections, metrics, slowlog, registry});
   if (on_disk_) services->store = &store;

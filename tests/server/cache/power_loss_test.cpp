@@ -35,6 +35,7 @@ struct Moment {
 
 const std::string kStrings[] = {"s:0", "s:1", "s:2", "s:3", "s:4", "s:5"};
 const std::string kHashes[] = {"h:0", "h:1", "h:2", "h:3"};
+const std::string kSets[] = {"m:0", "m:1", "m:2"};  // each member has an empty text
 constexpr int kFieldPool = 160;  // with values of some 100 bytes: well over 8 KiB
 
 class SessionsAtPowerLoss : public KeyspaceTest, public ::testing::WithParamInterface<int> {
@@ -83,7 +84,7 @@ class SessionsAtPowerLoss : public KeyspaceTest, public ::testing::WithParamInte
 
   // One change, done to the keyspace and to the model; returns the place it must wait for.
   JournalPosition change(Model& model) {
-    switch (roll(20)) {
+    switch (roll(26)) {
       case 0:
         return set_deadline_of(model, pick(kStrings), true);
       case 1:
@@ -111,6 +112,17 @@ class SessionsAtPowerLoss : public KeyspaceTest, public ::testing::WithParamInte
       case 14:
       case 15:
         return put_fields(model, pick(kHashes));
+      case 16:
+      case 17:
+        return add_members(model, pick(kSets));
+      case 18:
+        return drop_members(model, pick(kSets));
+      case 19:
+        return move_member(model, pick(kSets), pick(kSets));
+      case 20:
+        return store_union(model, pick(kSets), pick(kSets));
+      case 21:
+        return roll(4) == 0 ? drop(model, pick(kSets)) : set_deadline_of(model, pick(kSets), true);
       default:
         return put_text(model, pick(kStrings), kNever);
     }
@@ -159,6 +171,65 @@ class SessionsAtPowerLoss : public KeyspaceTest, public ::testing::WithParamInte
       EXPECT_EQ(tx.erase_field(k, field), held->second.fields.erase(field) == 1);
     }
     if (held->second.fields.empty()) model.erase(held);
+    return tx.finish();
+  }
+
+  // A member of over 50 bytes: 160 of them are more than a small set holds.
+  std::string member() { return field() + std::string(60, 'm'); }
+  JournalPosition add_members(Model& model, const std::string& name) {
+    auto& members = model[name].fields;
+    std::vector<std::string> fresh;
+    for (std::size_t i = 0; i < 10; ++i) fresh.push_back(member());
+    const std::size_t before = members.size();
+    for (const std::string& text : fresh) members[text] = "";
+    const std::vector<std::string_view> words(fresh.begin(), fresh.end());
+    const Key k = key(name);
+    Transaction tx(*keyspace_, {&k, 1}, clock_.now());
+    EXPECT_EQ(tx.add_members(k, words), members.size() - before);
+    return tx.finish();
+  }
+  JournalPosition drop_members(Model& model, const std::string& name) {
+    const auto held = model.find(name);
+    if (held == model.end()) return 0;
+    const std::set<std::string> dropped{member(), member(), member(), member(), member()};
+    std::size_t there = 0;
+    for (const std::string& text : dropped) there += held->second.fields.erase(text);
+    if (held->second.fields.empty()) model.erase(held);
+    const std::vector<std::string_view> words(dropped.begin(), dropped.end());
+    const Key k = key(name);
+    Transaction tx(*keyspace_, {&k, 1}, clock_.now());
+    EXPECT_EQ(tx.erase_members(k, words), there);
+    return tx.finish();
+  }
+  // Never in both sets, never in none.
+  JournalPosition move_member(Model& model, const std::string& from, const std::string& to) {
+    const auto source = model.find(from);
+    if (source == model.end() || from == to) return 0;
+    const std::string moved = source->second.fields.begin()->first;
+    const std::string_view word = moved;
+    source->second.fields.erase(moved);
+    if (source->second.fields.empty()) model.erase(source);
+    model[to].fields[moved] = "";
+    const Key keys[] = {key(from), key(to)};
+    Transaction tx(*keyspace_, keys, clock_.now());
+    EXPECT_EQ(tx.erase_members(keys[0], {&word, 1}), 1u);
+    tx.add_members(keys[1], {&word, 1});
+    return tx.finish();
+  }
+  JournalPosition store_union(Model& model, const std::string& name, const std::string& other) {
+    std::map<std::string, std::string> members;
+    for (const std::string& source : {name, other}) {
+      if (const auto held = model.find(source); held != model.end()) {
+        members.insert(held->second.fields.begin(), held->second.fields.end());
+      }
+    }
+    if (members.empty()) return 0;
+    model[name] = {.text = {}, .fields = members};
+    std::vector<std::string_view> words;
+    for (const auto& [text, none] : members) words.push_back(text);
+    const Key k = key(name);
+    Transaction tx(*keyspace_, {&k, 1}, clock_.now());
+    tx.put_set(k, words);
     return tx.finish();
   }
   JournalPosition drop(Model& model, const std::string& name) {
@@ -245,7 +316,7 @@ class SessionsAtPowerLoss : public KeyspaceTest, public ::testing::WithParamInte
     if (!found) return now < expected.earliest ? name + " is lost" : "";
     if (!expected.held_at(now)) return name + " outlived its deadline";
     if (*found < expected.earliest || *found > expected.deadline) return name + ": its deadline";
-    if (name.starts_with('h')) {
+    if (!expected.fields.empty()) {
       if (fields(name) != expected.fields.size()) return name + ": how many fields";
       for (const auto& [field, text] : expected.fields) {
         if (get_field(name, field) != text) return name + ": " + field;
@@ -296,6 +367,7 @@ class SessionsAtPowerLoss : public KeyspaceTest, public ::testing::WithParamInte
   std::vector<std::string> names_ = [] {
     std::vector<std::string> names(std::begin(kStrings), std::end(kStrings));
     names.insert(names.end(), std::begin(kHashes), std::end(kHashes));
+    names.insert(names.end(), std::begin(kSets), std::end(kSets));
     return names;
   }();
   std::vector<std::string> gone_;

@@ -54,6 +54,17 @@ TEST(Record, ComesBackAsItWasWritten) {
   EXPECT_EQ(decoded->value, record.value);
 }
 
+TEST(Record, OfEveryTypeKeepsItsType) {
+  for (const RecordType type : {RecordType::string, RecordType::hash, RecordType::large_hash,
+                                RecordType::set, RecordType::large_set}) {
+    Record record = full_record();
+    record.type = type;
+    const auto decoded = decode_record(kRowKey, encode(record));
+    ASSERT_TRUE(decoded) << decoded.error().detail;
+    EXPECT_EQ(decoded->type, type);
+  }
+}
+
 TEST(Record, WithoutWhatIsOptionalIsShort) {
   Record record;
   record.version = 1;

@@ -45,6 +45,7 @@ enum Flags : std::uint32_t {
   kAllowBusy = 1u << 22,       // COMMAND INFO only
   kNoAsyncLoading = 1u << 23,  // COMMAND INFO only
   kSecretWords = 1u << 24,     // its words are not for the slow log (AUTH)
+  kUnordered = 1u << 31,       // COMMAND INFO: what it returns has no order
 };
 constexpr Flags operator|(Flags a, Flags b) {
   return static_cast<Flags>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
@@ -81,6 +82,9 @@ struct KeySpec {
   std::string_view options = {};
   KeyUse use_without_option = KeyUse{};
   std::string_view notes = {};  // for people
+  // Not 0: the word that says how many keys stand behind it (SINTERCARD). `first` to `last` are
+  // then keys before it, if they are, and the counted ones are used as use_rest says.
+  std::int16_t counted = 0;
 };
 inline constexpr KeySpec no_keys{};
 constexpr KeySpec one_key(KeyUse use) { return {1, 1, 1, use}; }
@@ -90,6 +94,12 @@ constexpr KeySpec one_key_unless(std::string_view options, KeyUse less, KeyUse u
 constexpr KeySpec all_keys(KeyUse use) { return {1, -1, 1, use}; }          // DEL, MGET
 constexpr KeySpec every_second_key(KeyUse use) { return {1, -1, 2, use}; }  // MSET
 constexpr KeySpec two_keys(KeyUse first, KeyUse second) { return {1, 2, 1, first, second}; }
+constexpr KeySpec first_and_rest(KeyUse first, KeyUse rest) { return {1, -1, 1, first, rest}; }
+constexpr KeySpec counted_keys(KeyUse use) {  // SINTERCARD
+  KeySpec keys{2, 2, 1, use, use};
+  keys.counted = 1;
+  return keys;
+}
 constexpr KeySpec key_at(int word, KeyUse use) {  // OBJECT ENCODING
   return {static_cast<std::int16_t>(word), static_cast<std::int16_t>(word), 1, use};
 }
@@ -98,7 +108,7 @@ constexpr KeySpec noted(std::string_view notes, KeySpec keys) {
   return keys;
 }
 
-enum class Group : std::uint8_t { connection, generic, string, hash, server, scripting };
+enum class Group : std::uint8_t { connection, generic, string, hash, set, server, scripting };
 
 // Everything the server knows of a command. One word, lower case; a container (CLIENT, CONFIG) has
 // subcommands, whose words count from the container's name.

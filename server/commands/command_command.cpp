@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <array>
+#include <utility>
 #include <vector>
 
 #include "server/base/glob.h"
@@ -20,9 +22,21 @@ void simple_set(ReplyWriter& reply, const std::vector<std::string_view>& names,
   for (std::string_view name : names) reply.simple(std::string(prefix).append(name));
 }
 
-// One run of keys, as Redis's key specifications put it.
+// How Redis's key specifications put it that keys are found from a word on.
+struct FindKeys {
+  std::string_view type;
+  std::array<std::pair<std::string_view, int>, 3> spec;
+};
+FindKeys range(int first, int last, int step) {
+  // Both are counted from the first key.
+  return {"range",
+          {{{"lastkey", last < 0 ? last : last - first}, {"keystep", step}, {"limit", 0}}}};
+}
+constexpr FindKeys kCounted{"keynum", {{{"keynumidx", 0}, {"firstkey", 1}, {"keystep", 1}}}};
+
+// One run of keys.
 void key_spec(ReplyWriter& reply, std::string_view notes,
-              const std::vector<std::string_view>& flags, int first, int last, int step) {
+              const std::vector<std::string_view>& flags, int first, const FindKeys& find) {
   reply.map(notes.empty() ? 3 : 4);
   if (!notes.empty()) {
     reply.bulk("notes");
@@ -41,29 +55,37 @@ void key_spec(ReplyWriter& reply, std::string_view notes,
   reply.bulk("find_keys");
   reply.map(2);
   reply.bulk("type");
-  reply.bulk("range");
+  reply.bulk(find.type);
   reply.bulk("spec");
-  reply.map(3);
-  reply.bulk("lastkey");
-  reply.integer(last < 0 ? last : last - first);  // counted from the first key
-  reply.bulk("keystep");
-  reply.integer(step);
-  reply.bulk("limit");
-  reply.integer(0);
+  reply.map(find.spec.size());
+  for (const auto& [name, number] : find.spec) {
+    reply.bulk(name);
+    reply.integer(number);
+  }
+}
+
+// Keys that always stand at the same places.
+bool has_fixed_keys(const KeySpec& keys) {
+  return keys.first != 0 && (keys.counted == 0 || keys.first < keys.counted);
 }
 
 void key_specs(ReplyWriter& reply, const KeySpec& keys) {
   if (keys.first == 0) return reply.set(0);
   auto flags = key_flags(keys.use);
   if (!keys.options.empty()) flags.push_back("variable_flags");
-  if (keys.use_rest == 0) {
+  const auto rest_flags = key_flags(keys.use_rest);
+  const bool counted = keys.counted != 0;
+  if (counted && !has_fixed_keys(keys)) {
     reply.set(1);
-    return key_spec(reply, keys.notes, flags, keys.first, keys.last, keys.step);
+    return key_spec(reply, keys.notes, rest_flags, keys.counted, kCounted);
   }
-  reply.set(2);
-  key_spec(reply, keys.notes, flags, keys.first, keys.first, keys.step);
-  key_spec(reply, keys.notes, key_flags(keys.use_rest), keys.first + keys.step, keys.last,
-           keys.step);
+  const int last_of_first = keys.use_rest == 0 || counted ? keys.last : keys.first;
+  reply.set(keys.use_rest == 0 ? 1 : 2);
+  key_spec(reply, keys.notes, flags, keys.first, range(keys.first, last_of_first, keys.step));
+  if (counted) return key_spec(reply, keys.notes, rest_flags, keys.counted, kCounted);
+  if (keys.use_rest == 0) return;
+  const int second = keys.first + keys.step;
+  key_spec(reply, keys.notes, rest_flags, second, range(second, keys.last, keys.step));
 }
 
 void describe(ReplyWriter& reply, const Command& row) {
@@ -71,9 +93,10 @@ void describe(ReplyWriter& reply, const Command& row) {
   reply.bulk(row.full_name);
   reply.integer(row.arity.words);
   simple_set(reply, flag_names(row));
-  reply.integer(row.keys.first);
-  reply.integer(row.keys.last);
-  reply.integer(row.keys.step);
+  const bool fixed = has_fixed_keys(row.keys);
+  reply.integer(fixed ? row.keys.first : 0);
+  reply.integer(fixed ? row.keys.last : 0);
+  reply.integer(fixed ? row.keys.step : 0);
   simple_set(reply, acl_categories(row), "@");
   const auto all_tips = tips(row);
   reply.set(all_tips.size());
@@ -146,6 +169,9 @@ void document(ReplyWriter& reply, const Command& row) {
     for (const Command& sub : row.subcommands) document(reply, sub);
   }
 }
+
+// The word that counts its keys does not.
+constexpr std::string_view kWrongKeyCount = "ERR Invalid arguments specified for command";
 
 // The request that GETKEYS was asked about; nullptr, and an error reply, if it could not be run.
 const Command* request_row(Call& call) {
@@ -232,6 +258,7 @@ void command_getkeys(Call& call) {
   const Command* row = request_row(call);
   if (row == nullptr) return;
   const auto keys = request_keys(call, *row);
+  if (keys.empty()) return call.refuse(kWrongKeyCount);
   call.reply.array(keys.size());
   for (const auto& [name, use] : keys) call.reply.bulk(name);
 }
@@ -240,6 +267,7 @@ void command_getkeysandflags(Call& call) {
   const Command* row = request_row(call);
   if (row == nullptr) return;
   const auto keys = request_keys(call, *row);
+  if (keys.empty()) return call.refuse(kWrongKeyCount);
   call.reply.array(keys.size());
   for (const auto& [name, use] : keys) {
     call.reply.array(2);

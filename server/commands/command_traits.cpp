@@ -43,6 +43,7 @@ std::vector<std::string_view> flag_names(const Command& row) {
   for (const auto& [flag, name] : kFlagNames) {
     if (has(row, flag)) names.push_back(name);
   }
+  if (row.keys.counted != 0) names.push_back("movablekeys");
   if (has(row, kAllowBusy)) names.push_back("allow_busy");
   return names;
 }
@@ -56,6 +57,7 @@ std::vector<std::string_view> acl_categories(const Command& row) {
   add(has(row, kKeyspace), "keyspace");
   add(has(row, kReadOnly), "read");
   add(has(row, kWrite), "write");
+  add(row.group == Group::set, "set");
   add(row.group == Group::hash, "hash");
   add(row.group == Group::string, "string");
   add(has(row, kPubSub), "pubsub");
@@ -78,6 +80,7 @@ std::vector<std::string_view> key_flags(KeyUse use) {
 
 std::vector<std::string_view> tips(const Command& row) {
   if (has(row, kTouchesRandomKeys)) return {"nondeterministic_output"};
+  if (has(row, kUnordered)) return {"nondeterministic_output_order"};
   return {};
 }
 
@@ -91,6 +94,8 @@ std::string_view group_name(Group group) {
       return "string";
     case Group::hash:
       return "hash";
+    case Group::set:
+      return "set";
     case Group::server:
       return "server";
     case Group::scripting:

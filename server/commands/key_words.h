@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
+#include <optional>
 #include <string_view>
 
 #include "protocol/request_parser.h"
@@ -11,12 +13,26 @@
 
 namespace sojourn::server {
 
+// The keys that a word counts, which stand behind it; none when it is no number of them.
+inline protocol::Words counted_keys_of(const KeySpec& keys, protocol::Words words) {
+  const auto at = static_cast<std::size_t>(keys.counted);
+  const auto count = at < words.size() ? parse_integer(words[at]) : std::nullopt;
+  const protocol::Words behind = words.subspan(std::min(at + 1, words.size()));
+  if (!count || *count <= 0 || static_cast<std::uint64_t>(*count) > behind.size()) return {};
+  return behind.first(static_cast<std::size_t>(*count));
+}
+
 // Calls visit(name, use) for each key among a request's words, in order, as its row declares them.
 // The one place that knows; execution and COMMAND GETKEYS go through it.
 template <class Visit>
 void for_each_key(const Command& command, protocol::Words words, Visit&& visit) {
   const KeySpec& keys = command.keys;
   if (keys.first == 0) return;
+  if (keys.counted != 0) [[unlikely]] {
+    if (keys.first < keys.counted) visit(words[static_cast<std::size_t>(keys.first)], keys.use);
+    for (std::string_view name : counted_keys_of(keys, words)) visit(name, keys.use_rest);
+    return;
+  }
   const auto count = static_cast<std::ptrdiff_t>(words.size());
   const std::ptrdiff_t last = keys.last < 0 ? count + keys.last : keys.last;
   for (std::ptrdiff_t i = keys.first; i <= last && i < count; i += keys.step) {

@@ -14,7 +14,7 @@ using Type = Argument::Type;
 using Arguments = std::vector<Argument>;
 
 // What values are called that are not just strings.
-constexpr std::array<std::pair<std::string_view, Type>, 23> kTypes{{
+constexpr std::array<std::pair<std::string_view, Type>, 25> kTypes{{
     {"client-id", Type::integer},
     {"count", Type::integer},
     {"cursor", Type::integer},
@@ -28,7 +28,9 @@ constexpr std::array<std::pair<std::string_view, Type>, 23> kTypes{{
     {"index", Type::integer},
     {"index1", Type::integer},
     {"index2", Type::integer},
+    {"limit", Type::integer},
     {"milliseconds", Type::integer},
+    {"numkeys", Type::integer},
     {"offset", Type::integer},
     {"pattern", Type::pattern},
     {"protover", Type::integer},
@@ -184,6 +186,7 @@ class SyntaxParser {
   // Keys come before all that may be left out, so that words can be counted up to them.
   bool is_key(int position) const {
     const KeySpec& keys = row_.keys;
+    if (keys.counted != 0 && position > keys.counted) return position == keys.counted + 1;
     if (keys.first == 0 || position < keys.first) return false;
     if (keys.last >= 0 && position > keys.last) return false;
     return (position - keys.first) % keys.step == 0;

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <forward_list>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -80,8 +81,8 @@ class Call {
   }
 
   // Holds a text that the handler made until the transaction is finished, which the names, fields
-  // and values given to it must outlive. One a call.
-  std::string_view keep(std::string text) { return kept_ = std::move(text); }
+  // and values given to it must outlive.
+  std::string_view keep(std::string text) { return kept_.emplace_front(std::move(text)); }
 
   // An error reply, "ERR ..." with its code. Nothing may have been changed.
   void refuse(std::string_view error) { reply.error(error); }
@@ -118,7 +119,7 @@ class Call {
   std::span<const Key> keys_;
   std::optional<Time> again_at_;
   bool next_turn_ = false;
-  std::string kept_;
+  std::forward_list<std::string> kept_;
 };
 
 // Reads a command's words from left to right. The first error is kept and asked for once:

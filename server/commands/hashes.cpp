@@ -4,7 +4,7 @@
 #include "server/base/numbers.h"
 #include "server/commands/call.h"
 #include "server/commands/errors.h"
-#include "server/commands/hash_random.h"
+#include "server/commands/random_fields.h"
 #include "server/commands/registry.h"
 #include "server/commands/scan.h"
 
@@ -99,33 +99,7 @@ void hstrlen(Call& call) {
   if (!hash.refused) call.reply.unsigned_integer(hash.field(call.words()[2]).value_or("").size());
 }
 
-void hscan(Call& call) {
-  Args args = call.args();
-  args.key();
-  const std::uint64_t cursor = scan_cursor(args);
-  if (args.failed()) return call.refuse(args.error());
-  const Found hash = to_read(call);
-  if (hash.refused) return;
-  if (hash.entry == nullptr) {
-    call.reply.array(2);
-    call.reply.bulk("0");
-    return call.reply.array(0);
-  }
-  // Redis looks at the options only once it has found a hash.
-  const ScanOptions options = scan_options(args, ScanOf::fields);
-  if (!args.done()) return call.refuse(args.error());
-  CountedReplies fields(call.reply);
-  const std::uint64_t next =
-      HashView(*hash.entry)
-          .scan(cursor, options.count, [&](std::string_view name, std::string_view value) {
-            if (!options.fits(name)) return;
-            fields.bulk(name);
-            fields.bulk(value);
-          });
-  call.reply.array(2);
-  call.reply.bulk(std::to_string(next));
-  fields.finish_array();
-}
+void hscan(Call& call) { scan_fields(call, ValueType::hash); }
 
 // --- changing ---
 

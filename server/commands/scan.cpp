@@ -80,6 +80,33 @@ void scan(Call& call) {
   names.finish_array();
 }
 
+void scan_fields(Call& call, ValueType type) {
+  Args args = call.args();
+  const Key key = args.key();
+  const std::uint64_t cursor = scan_cursor(args);
+  if (args.failed()) return call.refuse(args.error());
+  const Entry* entry = call.look(key);
+  if (call.refuse_unless(entry, type)) return;
+  if (entry == nullptr) {
+    call.reply.array(2);
+    call.reply.bulk("0");
+    return call.reply.array(0);
+  }
+  // Redis looks at the options only once it has found a hash.
+  const ScanOptions options = scan_options(args, ScanOf::fields);
+  if (!args.done()) return call.refuse(args.error());
+  CountedReplies fields(call.reply);
+  const std::uint64_t next = HashView(*entry).scan(
+      cursor, options.count, [&](std::string_view name, std::string_view value) {
+        if (!options.fits(name)) return;
+        fields.bulk(name);
+        if (type == ValueType::hash) fields.bulk(value);
+      });
+  call.reply.array(2);
+  call.reply.bulk(std::to_string(next));
+  fields.finish_array();
+}
+
 namespace {
 
 struct KeysSoFar : Unfinished {

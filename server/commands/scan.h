@@ -14,7 +14,7 @@ namespace sojourn::server {
 // COUNT is a wish: whoever asks for more at once gets these and a cursor to go on with.
 inline constexpr std::size_t kScanAtOnce = 1000;
 
-// What SCAN and HSCAN share: cursor, options, and the reply's two parts.
+// What SCAN, HSCAN and SSCAN share: cursor, options, and the reply's two parts.
 struct ScanOptions {
   std::optional<std::string_view> pattern;
   std::optional<std::string_view> type;
@@ -28,6 +28,9 @@ std::uint64_t scan_cursor(Args& args);
 // MATCH, COUNT and, where keys are looked at, TYPE; to the end of the words.
 enum class ScanOf : std::uint8_t { keys, fields };
 ScanOptions scan_options(Args& args, ScanOf what);
+
+// HSCAN and SSCAN. A set's members have no values.
+void scan_fields(Call& call, ValueType type);
 
 // Replies whose number is known at their end only: counted here, written to the reply as one array.
 class CountedReplies {

@@ -1,7 +1,7 @@
-#include "server/commands/hash_random.h"
+#include "server/commands/random_fields.h"
 
+#include <algorithm>
 #include <limits>
-#include <random>
 #include <string_view>
 #include <unordered_set>
 #include <utility>
@@ -17,18 +17,6 @@ namespace {
 constexpr std::uint64_t kReplyBytesMax = 512u * 1024 * 1024;
 // The shortest element of a reply: "$0", an empty line, and their line ends.
 constexpr std::uint64_t kElementBytesMin = 6;
-
-// Afresh for each command: workers share nothing.
-class Random {
- public:
-  std::uint64_t next() { return engine_(); }
-  std::uint64_t below(std::uint64_t bound) {
-    return std::uniform_int_distribution<std::uint64_t>(0, bound - 1)(engine_);
-  }
-
- private:
-  std::mt19937_64 engine_{std::random_device{}()};
-};
 
 // Fields on their way into the reply.
 class FieldReplies {
@@ -81,9 +69,57 @@ std::vector<HashView::Field> all_fields(const HashView& hash) {
   return fields;
 }
 
-// `count` different fields of more: few are drawn until they differ, many are shuffled to the
-// front.
-std::vector<HashView::Field> choose(const HashView& hash, std::size_t count) {
+void add_chosen(const HashView& hash, std::size_t count, FieldReplies& replies) {
+  replies.start(count);
+  for (const auto& [name, value] : choose_fields(hash, count)) replies.add(name, value);
+}
+
+void add_all(const HashView& hash, FieldReplies& replies) {
+  replies.start(hash.size());
+  hash.for_each([&](std::string_view name, std::string_view value) { replies.add(name, value); });
+}
+
+void one_field(Call& call, ValueType type) {
+  const Entry* entry = call.look(call.keys()[0]);
+  if (call.refuse_unless(entry, type)) return;
+  if (entry == nullptr) return call.reply.null();
+  call.reply.bulk(HashView(*entry).random(Random{}.next()).first);
+}
+
+// `count` from the request's words on; with values only where they may be asked for.
+void some_fields(Call& call, ValueType type, bool may_have_values) {
+  using Integer = std::numeric_limits<std::int64_t>;
+  Args args = call.args();
+  const Key key = args.key();
+  const std::int64_t count =
+      args.integer(-Integer::max(), Integer::max(),
+                   "ERR value is out of range, value must between -9223372036854775807 and "
+                   "9223372036854775807");
+  const bool with_values = may_have_values && args.option("WITHVALUES");
+  if (!args.done()) return call.refuse(args.error());
+  if (with_values && (count > Integer::max() / 2 || count < -Integer::max() / 2)) {
+    return call.refuse(kOutOfRange);
+  }
+  const Entry* entry = call.look(key);
+  if (call.refuse_unless(entry, type)) return;
+  if (entry == nullptr || count == 0) return call.reply.array(0);
+
+  const HashView fields(*entry);
+  FieldReplies replies(call.reply, with_values);
+  if (count < 0) {
+    if (!draw(fields, static_cast<std::uint64_t>(-count), replies)) call.refuse(kOutOfRange);
+  } else if (static_cast<std::uint64_t>(count) < fields.size()) {
+    add_chosen(fields, static_cast<std::size_t>(count), replies);
+  } else {
+    add_all(fields, replies);
+  }
+}
+
+}  // namespace
+
+// Few are drawn until they differ, many are shuffled to the front.
+std::vector<HashView::Field> choose_fields(const HashView& hash, std::size_t count) {
+  count = std::min(count, hash.size());
   Random random;
   if (count > hash.size() / 3) {
     std::vector<HashView::Field> fields = all_fields(hash);
@@ -102,52 +138,15 @@ std::vector<HashView::Field> choose(const HashView& hash, std::size_t count) {
   return fields;
 }
 
-void add_chosen(const HashView& hash, std::size_t count, FieldReplies& replies) {
-  replies.start(count);
-  for (const auto& [name, value] : choose(hash, count)) replies.add(name, value);
-}
-
-void add_all(const HashView& hash, FieldReplies& replies) {
-  replies.start(hash.size());
-  hash.for_each([&](std::string_view name, std::string_view value) { replies.add(name, value); });
-}
-
-void one_field(Call& call) {
-  const Entry* entry = call.look(call.keys()[0]);
-  if (call.refuse_unless(entry, ValueType::hash)) return;
-  if (entry == nullptr) return call.reply.null();
-  call.reply.bulk(HashView(*entry).random(Random{}.next()).first);
-}
-
-}  // namespace
-
 void hrandfield(Call& call) {
-  using Integer = std::numeric_limits<std::int64_t>;
-  if (call.words().size() == 2) return one_field(call);
-  Args args = call.args();
-  const Key key = args.key();
-  const std::int64_t count =
-      args.integer(-Integer::max(), Integer::max(),
-                   "ERR value is out of range, value must between -9223372036854775807 and "
-                   "9223372036854775807");
-  const bool with_values = args.option("WITHVALUES");
-  if (!args.done()) return call.refuse(args.error());
-  if (with_values && (count > Integer::max() / 2 || count < -Integer::max() / 2)) {
-    return call.refuse(kOutOfRange);
-  }
-  const Entry* entry = call.look(key);
-  if (call.refuse_unless(entry, ValueType::hash)) return;
-  if (entry == nullptr || count == 0) return call.reply.array(0);
+  if (call.words().size() == 2) return one_field(call, ValueType::hash);
+  some_fields(call, ValueType::hash, true);
+}
 
-  const HashView hash(*entry);
-  FieldReplies replies(call.reply, with_values);
-  if (count < 0) {
-    if (!draw(hash, static_cast<std::uint64_t>(-count), replies)) call.refuse(kOutOfRange);
-  } else if (static_cast<std::uint64_t>(count) < hash.size()) {
-    add_chosen(hash, static_cast<std::size_t>(count), replies);
-  } else {
-    add_all(hash, replies);
-  }
+void srandmember(Call& call) {
+  if (call.words().size() == 2) return one_field(call, ValueType::set);
+  if (call.words().size() > 3) return call.refuse(kSyntaxError);
+  some_fields(call, ValueType::set, false);
 }
 
 }  // namespace sojourn::server

@@ -54,7 +54,7 @@ std::size_t count_rows(std::span<const std::span<const Command>> families) {
 
 Registry::Registry()
     : Registry(std::array{connection_commands(), generic_commands(), string_commands(),
-                          compare_commands(), hash_commands(), server_commands(),
+                          compare_commands(), hash_commands(), set_commands(), server_commands(),
                           latency_commands()}) {}
 
 Registry::Registry(std::span<const std::span<const Command>> families) {

@@ -3,8 +3,8 @@
 Each writer has two databases of its own, works in one and swaps them now and then, and sends
 pipelines of changes whose order it knows. Whatever the moment of the kill, its databases must then
 be exactly what some first part of its requests makes of them: a part that holds all that was
-acknowledged. So no acknowledged write is lost, nothing deleted or expired is back, and MSET, RENAME
-and COPY are there whole or not at all. A large set of sessions nobody changes lies beside them, so
+acknowledged. So no acknowledged write is lost, nothing deleted or expired is back, and MSET, RENAME,
+COPY, SMOVE and SUNIONSTORE are there whole or not at all. A large set of sessions nobody changes lies beside them, so
 that the server is still warming when it is asked; most times the writers go on at once, from the
 moment the port answers, with keys that nobody has read since the kill.
 """
@@ -16,9 +16,9 @@ import time
 from support import program
 from support.resp import Connection, ReplyError, encode
 from support.session_model import (
-    Append, Copy, Deadline, Delete, DeleteFields, Expire, Flush, Increment, Model, Persist, Read,
-    Rename, Seen, Set, SetFields, SetKeepingDeadline, SetMany, SwapDatabases, Value, difference,
-    shelved,
+    AddMembers, Append, Copy, Deadline, Delete, DeleteFields, DeleteMembers, Expire, Flush,
+    Increment, Model, MoveMember, Persist, Read, Rename, Seen, Set, SetFields, SetKeepingDeadline,
+    SetMany, StoreMembers, SwapDatabases, Value, difference, shelved,
 )
 from support.waiting import wait_until
 
@@ -30,6 +30,10 @@ STRINGS = [f"s:{n}" for n in range(40)]
 COUNTERS = [f"c:{n}" for n in range(10)]
 HASHES = [f"h:{n}" for n in range(12)]  # small ones and, by RENAME and COPY, large ones
 LARGE_HASHES = [f"H:{n}" for n in range(3)]  # over 8 KiB most of the time
+SETS = [f"m:{n}" for n in range(6)]
+LARGE_SETS = [f"M:{n}" for n in range(3)]
+# What shows all of a key, by the first letter of its name.
+READS = {"h": "HGETALL", "H": "HGETALL", "m": "SMEMBERS", "M": "SMEMBERS"}
 
 
 def now_ms():
@@ -59,10 +63,23 @@ class Writer:
     def fields(self, pool, count):
         return {b"f%d" % self.random.randrange(pool): self.value()[:300] for _ in range(count)}
 
+    def members(self, pool, count):
+        numbers = (self.random.randrange(pool) for _ in range(count))
+        return list({b"m%d:" % number + b"m" * 50: None for number in numbers})
+
     def next_change(self):
         dice, pick = self.random, self.random.choice
-        hashes = HASHES + LARGE_HASHES
+        hashes, sets = HASHES + LARGE_HASHES, SETS + LARGE_SETS
+        stores = list(StoreMembers.COMBINE)
         kinds = [
+            (8, lambda: AddMembers(pick(SETS), self.members(300, 3))),
+            (8, lambda: AddMembers(pick(LARGE_SETS), self.members(300, 10))),
+            (6, lambda: DeleteMembers(pick(sets), self.members(300, 5))),
+            (6, lambda: MoveMember(pick(sets), pick(sets), self.members(300, 1)[0])),
+            (4, lambda: StoreMembers(pick(stores), pick(SETS), [pick(sets), pick(sets)])),
+            (1, lambda: Delete([pick(sets)])),
+            (3, lambda: Copy(*dice.sample(sets, 2))),
+            (2, lambda: Expire(pick(sets), 3_600_000)),
             (20, lambda: Set(pick(STRINGS), self.value())),
             (5, lambda: Set(pick(STRINGS), self.value(), ttl_ms=dice.randrange(10**6, 10**7))),
             (4, lambda: SetKeepingDeadline(pick(STRINGS), self.value())),
@@ -130,7 +147,7 @@ class Writer:
 
     def names(self):
         names = STRINGS + COUNTERS + [f"a:{n}" for n in range(5)] + HASHES + LARGE_HASHES
-        return names + self.one_shot_names + self.graves
+        return names + SETS + LARGE_SETS + self.one_shot_names + self.graves
 
     def look(self, server, names):
         """What is under these names in both databases, in random order."""
@@ -147,8 +164,7 @@ class Writer:
         asked = now_ms()
         requests = []
         for name in names:
-            read = "HGETALL" if name in HASHES or name in LARGE_HASHES else "GET"
-            requests += [(read, name), ("PEXPIRETIME", name)]
+            requests += [(READS.get(name[0], "GET"), name), ("PEXPIRETIME", name)]
         replies = connection.pipeline(requests, at_once=100)
         answered = now_ms()
         seen = {}
@@ -157,6 +173,8 @@ class Writer:
                 raise AssertionError(f"{read} {name}: {data}")
             if read == "HGETALL":
                 data = dict(zip(data[::2], data[1::2]))
+            if read == "SMEMBERS":
+                data = dict.fromkeys(data, b"")
             seen[name] = Seen(data, deadline, asked, answered)
         return seen
 

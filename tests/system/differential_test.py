@@ -14,7 +14,9 @@ REQUESTS_IN_A_ROW = 250  # then both servers are emptied
 MISMATCHES_MAX = 8
 SHRINKING_ATTEMPTS_MAX = 400
 
-UNORDERED = {"HGETALL", "HKEYS", "HVALS", "KEYS"}
+UNORDERED = {"HGETALL", "HKEYS", "HVALS", "KEYS", "SMEMBERS", "SINTER", "SUNION", "SDIFF", "SPOP"}
+SCANS = ("SCAN", "HSCAN", "SSCAN")
+RANDOM = ("RANDOMKEY", "HRANDFIELD", "SRANDMEMBER")
 # The reply tells the time left: how many of its units two servers may be apart.
 TIMED = {"TTL": 30, "PTTL": 30_000, "EXPIRETIME": 30, "PEXPIRETIME": 30_000}
 
@@ -43,7 +45,7 @@ KNOWN_DIFFERENCES = [
     KnownDifference(
         "Redis's encoding tells how a value came about, ours what it is",
         lambda words, ours, theirs: is_subcommand(words, "OBJECT", "ENCODING")
-        and {ours, theirs} <= {b"int", b"embstr", b"raw", b"listpack", b"hashtable"},
+        and {ours, theirs} <= {b"int", b"embstr", b"raw", b"listpack", b"hashtable", b"intset"},
     ),
     KnownDifference(
         "a deadline after the year 1,000,000 is kept as one in it",
@@ -56,7 +58,7 @@ KNOWN_DIFFERENCES = [
     ),
     KnownDifference(
         "a cursor that no server gave may lead anywhere",
-        lambda words, ours, theirs: name_of(words) in ("SCAN", "HSCAN") and "0" not in words[1:3]
+        lambda words, ours, theirs: name_of(words) in SCANS and "0" not in words[1:3]
         and not error(ours) and not error(theirs),
     ),
     KnownDifference(
@@ -89,7 +91,7 @@ class Side:
         return self.connection.read_raw()
 
     def follow_scan(self, words, reply):
-        """All elements of a SCAN or HSCAN begun with this reply."""
+        """All elements of a SCAN, HSCAN or SSCAN begun with this reply."""
         at = 1 if name_of(words) == "SCAN" else 2
         elements, rounds = [], 0
         while not isinstance(reply, ReplyError):
@@ -107,6 +109,8 @@ class Side:
         """What a random reply may have in it."""
         if name_of(words) == "RANDOMKEY":
             return set(self.ask(["KEYS", "*"])[0])
+        if name_of(words) == "SRANDMEMBER":
+            return {(member, None) for member in self.ask(["SMEMBERS", words[1]])[0]}
         flat = flatten(self.ask(["HGETALL", words[1]])[0])
         return set(zip(flat[::2], flat[1::2]))
 
@@ -137,18 +141,18 @@ def difference(words, ours, theirs):
     """What is different about two (reply, bytes), or None. Sides are asked again where need be."""
     (our_side, our_reply, our_bytes), (their_side, their_reply, their_bytes) = ours, theirs
     command = name_of(words)
-    if our_bytes == their_bytes and command not in ("SCAN", "HSCAN", "RANDOMKEY", "HRANDFIELD"):
+    if our_bytes == their_bytes and command not in SCANS + RANDOM:
         return None
     if isinstance(our_reply, ReplyError) or isinstance(their_reply, ReplyError):
         same = our_bytes == their_bytes
-    elif command in ("SCAN", "HSCAN"):
+    elif command in SCANS:
         if type(our_reply) is not type(their_reply):
             return "replies of other types"
         our_elements = our_side.follow_scan(words, our_reply)
         their_elements = their_side.follow_scan(words, their_reply)
         same = ordered(our_elements) == ordered(their_elements)
         our_bytes, their_bytes = our_elements, their_elements
-    elif command in ("RANDOMKEY", "HRANDFIELD"):
+    elif command in RANDOM:
         same = random_reply_is_possible(words, our_side, our_reply, their_reply)
     elif command in UNORDERED:
         same = ordered(our_reply) == ordered(their_reply)

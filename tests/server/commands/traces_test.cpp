@@ -25,7 +25,10 @@ class Traces : public CommandTest {
   }
   void put_unused_for_5_seconds(const std::string& line) {
     run("FLUSHALL");
-    run(line.starts_with('H') ? "HSET k f v n 1" : "SET k 12345678");
+    const Command* command = registry.find(line.substr(0, line.find(' ')));
+    run(command->group == Group::hash  ? "HSET k f v n 1"
+        : command->group == Group::set ? "SADD k a b c"
+                                       : "SET k 12345678");
     advance(5s);
   }
 };
@@ -92,6 +95,27 @@ TEST_F(Traces, AreThoseRedisLeaves) {
       {"HINCRBYFLOAT k n 1", false, true},
       {"HRANDFIELD k", true, true},
       {"HSCAN k 0", true, true},
+      {"SADD k a", false, true},
+      {"SREM k nobody", false, true},
+      {"SMEMBERS k", true, true},
+      {"SCARD k", true, true},
+      {"SISMEMBER k a", true, true},
+      {"SMISMEMBER k a", true, true},
+      {"SPOP k", false, true},
+      {"SPOP k 1", false, true},
+      {"SRANDMEMBER k", true, true},
+      {"SRANDMEMBER k 1", true, true},
+      {"SSCAN k 0", true, true},
+      {"SINTER k", true, true},
+      {"SINTERCARD 1 k", true, true},
+      {"SUNION k", true, true},
+      {"SDIFF k", true, true},
+      {"SMOVE k k2 nobody", false, true},
+      {"SMOVE k2 k nobody", false, true},
+      {"SINTERSTORE d k", true, true},
+      {"SUNIONSTORE d k", true, true},
+      {"SUNIONSTORE k k", true, true},
+      {"SDIFFSTORE d k", true, true},
       {"KEYS k", false, false},
       {"SCAN 0 MATCH k", false, false},
       {"RANDOMKEY", false, false},

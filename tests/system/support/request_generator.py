@@ -1,6 +1,6 @@
 """Random requests over few keys: mostly right ones, some bent out of shape."""
 
-KEYS = ["k:1", "k:2", "k:3", "k:4", "{k}:5", "h:1", "h:2", "h:3"]
+KEYS = ["k:1", "k:2", "k:3", "k:4", "{k}:5", "h:1", "h:2", "h:3", "m:1", "m:2", "m:3", "m:4"]
 FIELDS = ["f1", "f2", "f3", "f4", b"f\x00\r\n", "17"]
 # What numbers, options and names are bent to.
 ODD_WORDS = [
@@ -26,7 +26,8 @@ class RequestGenerator:
     def _families(self):
         # As often as people use them, more or less.
         return (
-            [self._string] * 6 + [self._hash] * 6 + [self._key] * 5 + [self._expiry] * 5
+            [self._string] * 6 + [self._hash] * 6 + [self._set] * 6 + [self._key] * 5
+            + [self._expiry] * 5
             + [self._database, self._connection, self._object]
         )
 
@@ -56,7 +57,14 @@ class RequestGenerator:
         return self.random.choice(KEYS)
 
     def hash_key(self):
-        return self.random.choice(KEYS[5:] if self.random.random() < 0.9 else KEYS)
+        return self.random.choice(KEYS[5:8] if self.random.random() < 0.9 else KEYS)
+
+    def set_key(self):
+        return self.random.choice(KEYS[8:] if self.random.random() < 0.95 else KEYS)
+
+    def member(self):
+        return self._pick(*(str(n) for n in range(12)), "07", "alice", "", b"f\x00\r\n", "-5",
+                          "x" * 70)
 
     def string_key(self):
         return self.random.choice(KEYS[:5] if self.random.random() < 0.9 else KEYS)
@@ -175,6 +183,41 @@ class RequestGenerator:
             return [self.field(), self.value()]
         return [word for n in range(200) for word in (f"many:{n}", f"{n}" * 20)]
 
+    def _set(self):
+        key, other, member = self.set_key(), self.set_key(), self.member()
+        return self.random.choice((
+            lambda: ["SADD", key, *self._some(self.member, 6)],
+            lambda: ["SADD", key, *self._some(self.member, 6)],
+            lambda: ["SADD", key, *self._many_members()],
+            lambda: ["SREM", key, *self._some(self.member)],
+            lambda: ["SMEMBERS", key],
+            lambda: ["SCARD", key],
+            lambda: ["SISMEMBER", key, member],
+            lambda: ["SMISMEMBER", key, *self._some(self.member)],
+            lambda: ["SMOVE", key, other, member],
+            # What is left after a part was taken at random differs: all, or nothing.
+            lambda: ["SPOP", key, self._pick("0", "1000", "-1", "x")],
+            lambda: ["SRANDMEMBER", key, *self._random_member_options()],
+            lambda: ["SSCAN", key, "0", *self._scan_options()],
+            lambda: [self._pick("SINTER", "SUNION", "SDIFF"), *self._some(self.set_key)],
+            lambda: [self._pick("SINTERSTORE", "SUNIONSTORE", "SDIFFSTORE"), key,
+                     *self._some(self.set_key)],
+            lambda: ["SINTERCARD", *self._counted(self._some(self.set_key)),
+                     *self._pick([], [], ["LIMIT", self._pick("0", "1", "3", "100", "-1", "x")])],
+        ))()
+
+    def _counted(self, keys):
+        return [str(len(keys)), *keys]
+
+    def _many_members(self):
+        """Enough to make the set a large one, for this server and for Redis."""
+        if self.random.random() < 0.7:
+            return [str(n) for n in range(20, 60)]
+        return [f"many:{n}" + "m" * 20 for n in range(300)]
+
+    def _random_member_options(self):
+        return self.random.choice(([], [self._pick("0", "1", "2", "10", "-1", "-5", "1000")]))
+
     def _random_field_options(self):
         count = self._pick("0", "1", "2", "10", "-1", "-5", "1000")
         return self.random.choice(([], [count], [count, "WITHVALUES"]))
@@ -186,7 +229,7 @@ class RequestGenerator:
         if self.random.random() < 0.3:
             options += ["COUNT", self._pick("1", "10", "1000", "0", "-1")]
         if types and self.random.random() < 0.3:
-            options += ["TYPE", self._pick("string", "hash", "HASH", "list", "nonsense")]
+            options += ["TYPE", self._pick("string", "hash", "HASH", "set", "list", "nonsense")]
         return options
 
     def _key(self):
@@ -245,7 +288,7 @@ class RequestGenerator:
             lambda: ["CLIENT", "GETNAME"],
             lambda: ["CLIENT", "NO-EVICT", self._pick("ON", "OFF", "MAYBE")],
             lambda: ["RESET"],
-            lambda: ["COMMAND", "GETKEYS", *self._pick(self._string, self._hash, self._key)()],
+            lambda: ["COMMAND", "GETKEYS", *self._pick(self._string, self._hash, self._set, self._key)()],
             lambda: ["AUTH", "secret"],
             lambda: ["NOSUCHCOMMAND", self.value(), self.key()],
             lambda: ["CLIENT", "NOSUCHTHING"],

@@ -175,6 +175,74 @@ class DeleteFields(Change):
         return len(old.data) - len(left)
 
 
+class AddMembers(Change):
+    """A set is a dict whose values are empty."""
+
+    def __init__(self, name, members):
+        self.name, self.members = name, members
+
+    def words(self):
+        return ["SADD", self.name, *self.members]
+
+    def apply(self, model):
+        old = model.get(self.name) or Value({})
+        model[self.name] = old.with_data({**old.data, **dict.fromkeys(self.members, b"")})
+        return len(model[self.name].data) - len(old.data)
+
+
+class DeleteMembers(DeleteFields):
+    def words(self):
+        return ["SREM", self.name, *self.fields]
+
+
+class MoveMember(Change):
+    """In one of the sets, never in both or in none."""
+
+    def __init__(self, source, target, member):
+        self.source, self.target, self.member = source, target, member
+
+    def words(self):
+        return ["SMOVE", self.source, self.target, self.member]
+
+    def apply(self, model):
+        if self.member not in (model.get(self.source) or Value({})).data:
+            return 0
+        if self.source != self.target:
+            DeleteMembers(self.source, [self.member]).apply(model)
+            AddMembers(self.target, [self.member]).apply(model)
+        return 1
+
+    def touched(self):
+        return [self.source, self.target]
+
+
+class StoreMembers(Change):
+    """SUNIONSTORE, SINTERSTORE or SDIFFSTORE of two sets."""
+
+    COMBINE = {
+        "SUNIONSTORE": lambda a, b: a | b,
+        "SINTERSTORE": lambda a, b: a & b,
+        "SDIFFSTORE": lambda a, b: a - b,
+    }
+
+    def __init__(self, command, target, sources):
+        self.command, self.target, self.sources = command, target, sources
+
+    def words(self):
+        return [self.command, self.target, *self.sources]
+
+    def apply(self, model):
+        sets = (set((model.get(name) or Value({})).data) for name in self.sources)
+        members = self.COMBINE[self.command](*sets)
+        model.pop(self.target, None)
+        if members:
+            model[self.target] = Value(dict.fromkeys(members, b""))
+        return len(members)
+
+    def touched(self):
+        return [self.target, *self.sources]
+
+
 class Delete(Change):
     def __init__(self, names):
         self.names = names

@@ -170,9 +170,6 @@ void document(ReplyWriter& reply, const Command& row) {
   }
 }
 
-// The word that counts its keys does not.
-constexpr std::string_view kWrongKeyCount = "ERR Invalid arguments specified for command";
-
 // The request that GETKEYS was asked about; nullptr, and an error reply, if it could not be run.
 const Command* request_row(Call& call) {
   const auto request = call.words().subspan(2);
@@ -185,6 +182,9 @@ const Command* request_row(Call& call) {
   } else if (const auto words = static_cast<int>(request.size()), arity = int{row->arity.words};
              arity > 0 ? words != arity : words < -arity) {
     call.refuse("ERR Invalid number of arguments specified for command");
+    row = nullptr;
+  } else if (row->keys.counted != 0 && counted_keys_of(row->keys, request).empty()) {
+    call.refuse("ERR Invalid arguments specified for command");
     row = nullptr;
   }
   return row;
@@ -258,7 +258,6 @@ void command_getkeys(Call& call) {
   const Command* row = request_row(call);
   if (row == nullptr) return;
   const auto keys = request_keys(call, *row);
-  if (keys.empty()) return call.refuse(kWrongKeyCount);
   call.reply.array(keys.size());
   for (const auto& [name, use] : keys) call.reply.bulk(name);
 }
@@ -267,7 +266,6 @@ void command_getkeysandflags(Call& call) {
   const Command* row = request_row(call);
   if (row == nullptr) return;
   const auto keys = request_keys(call, *row);
-  if (keys.empty()) return call.refuse(kWrongKeyCount);
   call.reply.array(keys.size());
   for (const auto& [name, use] : keys) {
     call.reply.array(2);

@@ -67,20 +67,20 @@ std::string layout(const Decimal& decimal) {
   return text.append(point > 0 ? "e+" : "e-").append(std::to_string(scientific));
 }
 
+}  // namespace
+
 std::string print_real(double value) {
   if (std::isnan(value)) return "nan";
   const std::string sign = std::signbit(value) ? "-" : "";
   if (std::isinf(value)) return sign + "inf";
   if (value == 0) return sign + "0";
-  // Whole numbers that a double holds exactly with room to spare are printed in full.
-  constexpr double kWhole = 4503599627370496;  // 2^52
-  if (std::abs(value) < kWhole && std::trunc(value) == value) {
+  // Whole numbers that 64 bits hold with room to spare are printed in full.
+  constexpr double kWhole = 4611686018427387904;  // 2^62
+  if (std::abs(value) <= kWhole && std::trunc(value) == value) {
     return std::to_string(static_cast<std::int64_t>(value));
   }
   return sign + layout(shortest(std::abs(value)));
 }
-
-}  // namespace
 
 void ReplyWriter::simple(std::string_view text) {
   out_.push_back('+');

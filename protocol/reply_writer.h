@@ -8,6 +8,9 @@ namespace sojourn::protocol {
 
 enum class Version : std::uint8_t { resp2 = 2, resp3 = 3 };
 
+// As Redis prints a double: the fewest digits that read back, inf, -inf, nan.
+std::string print_real(double value);
+
 // Appends replies to a buffer in RESP2 or RESP3. A type RESP2 lacks is written as Redis writes it
 // there: a map or set as a flat array, a double or verbatim string as a bulk string, a boolean as
 // an integer, nulls as "$-1" or "*-1".
@@ -33,7 +36,7 @@ class ReplyWriter {
   void map(std::size_t pairs);
   void set(std::size_t count);
   void push(std::size_t count);  // RESP3 only out-of-band data; an array in RESP2
-  void real(double value);       // ,1.5 | bulk; shortest form that reads back, inf, -inf, nan
+  void real(double value);       // ,1.5 | bulk; see print_real()
   void boolean(bool value);
   void big_number(std::string_view digits);
   void verbatim(std::string_view format, std::string_view text);  // format: 3 letters, "txt"

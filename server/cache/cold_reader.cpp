@@ -5,12 +5,14 @@
 
 #include "server/cache/large_hash.h"
 #include "server/cache/packed_hash.h"
+#include "server/cache/scored_member.h"
 
 namespace sojourn::server {
 namespace {
 
 bool is_large(RecordType type) {
-  return type == RecordType::large_hash || type == RecordType::large_set;
+  return type == RecordType::large_hash || type == RecordType::large_set ||
+         type == RecordType::large_sorted_set;
 }
 
 ValueType value_type(RecordType type) {
@@ -21,6 +23,9 @@ ValueType value_type(RecordType type) {
     case RecordType::set:
     case RecordType::large_set:
       return ValueType::set;
+    case RecordType::sorted_set:
+    case RecordType::large_sorted_set:
+      return ValueType::sorted_set;
     case RecordType::string:
       break;
   }
@@ -45,15 +50,18 @@ class Form {
 };
 
 // Reads a large collection's rows, in order, until it ends.
-Result<std::unique_ptr<LargeHash>> read_fields(std::uint64_t collection, Cursor& fields,
+Result<std::unique_ptr<LargeHash>> read_fields(const Record& record, Cursor& fields,
                                                const std::atomic<bool>& stopping, Form& form) {
-  auto hash = std::make_unique<LargeHash>(collection);
-  const auto prefix_bytes = collection_prefix(collection);
+  const bool scored = record.type == RecordType::large_sorted_set;
+  auto hash = std::make_unique<LargeHash>(
+      record.collection, scored ? LargeHash::Order::by_score : LargeHash::Order::none);
+  const auto prefix_bytes = collection_prefix(record.collection);
   const std::string_view prefix(prefix_bytes.data(), prefix_bytes.size());
   for (fields.seek(prefix); fields.valid() && fields.key().starts_with(prefix); fields.next()) {
     if (stopping) return Error{Errc::unavailable, "the server is stopping"};
     const auto value = decode_field(fields.key(), fields.value());
     if (!value) return value.error();
+    if (scored && !read_score(*value)) return Error{Errc::damaged, "a score is none"};
     const std::string_view name = fields.key().substr(prefix.size());
     hash->put(name, *value);
     form.add(name, *value);
@@ -67,7 +75,7 @@ Result<Entry*> make_large(std::string_view key, const Record& record, Cursor& fi
                           const std::atomic<bool>& stopping, SlabHeap& heap,
                           const EncodingLimits& limits) {
   Form form(value_type(record.type), limits);
-  auto hash = read_fields(record.collection, fields, stopping, form);
+  auto hash = read_fields(record, fields, stopping, form);
   if (!hash) return hash.error();
   Entry* const entry = Entry::make(heap, key, sizeof(LargeHash*));
   entry->set_type(value_type(record.type));
@@ -81,6 +89,9 @@ Result<Entry*> make_small(std::string_view key, const Record& record, SlabHeap& 
   const ValueType type = value_type(record.type);
   if (type != ValueType::string && !packed_hash::well_formed(record.value)) {
     return Error{Errc::damaged, "the fields of a packed collection make no sense"};
+  }
+  if (type == ValueType::sorted_set && !packed_scores::well_formed(record.value)) {
+    return Error{Errc::damaged, "the scores of a packed sorted set make no sense"};
   }
   Entry* const entry = Entry::make(heap, key, record.value.size());
   std::memcpy(entry->value_data(), record.value.data(), record.value.size());

@@ -5,6 +5,24 @@
 #include "server/base/numbers.h"
 
 namespace sojourn::server {
+namespace {
+
+struct CompactLimits {
+  EncodingLimit fields;
+  EncodingLimit bytes;
+};
+CompactLimits compact_limits(ValueType type) {
+  switch (type) {
+    case ValueType::set:
+      return {EncodingLimit::set_members, EncodingLimit::set_bytes};
+    case ValueType::sorted_set:
+      return {EncodingLimit::zset_members, EncodingLimit::zset_bytes};
+    default:
+      return {EncodingLimit::hash_fields, EncodingLimit::hash_bytes};
+  }
+}
+
+}  // namespace
 
 FieldsForm EncodingLimits::at_first(ValueType type, std::string_view first,
                                     std::size_t expected) const {
@@ -17,10 +35,8 @@ FieldsForm EncodingLimits::at_first(ValueType type, std::string_view first,
 
 FieldsForm EncodingLimits::before(ValueType type, FieldsForm form, std::size_t expected) const {
   if (form == FieldsForm::table) return form;
-  const bool set = type == ValueType::set;
-  const EncodingLimit limit = form == FieldsForm::integers ? EncodingLimit::set_integers
-                              : set                        ? EncodingLimit::set_members
-                                                           : EncodingLimit::hash_fields;
+  const EncodingLimit limit =
+      form == FieldsForm::integers ? EncodingLimit::set_integers : compact_limits(type).fields;
   return expected > (*this)[limit] ? FieldsForm::table : form;
 }
 
@@ -30,9 +46,10 @@ FieldsForm EncodingLimits::after(ValueType type, FieldsForm form, std::size_t si
   if (form == FieldsForm::integers && !parse_integer(name)) form = FieldsForm::compact;
   form = before(type, form, size);
   if (form != FieldsForm::compact) return form;
-  const bool set = type == ValueType::set;
-  const std::uint64_t bytes = (*this)[set ? EncodingLimit::set_bytes : EncodingLimit::hash_bytes];
-  return std::max(name.size(), value.size()) > bytes ? FieldsForm::table : form;
+  // A score is no text of any length.
+  const std::size_t longest =
+      type == ValueType::sorted_set ? name.size() : std::max(name.size(), value.size());
+  return longest > (*this)[compact_limits(type).bytes] ? FieldsForm::table : form;
 }
 
 }  // namespace sojourn::server

@@ -18,8 +18,10 @@ enum class EncodingLimit : std::uint8_t {
   set_integers,  // set-max-intset-entries
   set_members,   // set-max-listpack-entries
   set_bytes,     // set-max-listpack-value
+  zset_members,  // zset-max-listpack-entries
+  zset_bytes,    // zset-max-listpack-value
 };
-inline constexpr std::size_t kEncodingLimits = 5;
+inline constexpr std::size_t kEncodingLimits = 7;
 
 // All of them, with Redis's defaults. Threading: any thread.
 class EncodingLimits {
@@ -40,7 +42,7 @@ class EncodingLimits {
                    std::string_view value) const;
 
  private:
-  std::array<std::atomic<std::uint64_t>, kEncodingLimits> limits_{512, 64, 512, 128, 64};
+  std::array<std::atomic<std::uint64_t>, kEncodingLimits> limits_{512, 64, 512, 128, 64, 128, 64};
 };
 
 }  // namespace sojourn::server

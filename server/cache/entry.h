@@ -17,6 +17,7 @@ enum class ValueType : std::uint8_t {
   string,
   hash,
   set,
+  sorted_set,
   // Internal; no command ever sees these. While records are being loaded, what is known not to be
   // there (any more) stands in the table as `absent`, so that nothing old comes back from disk.
   absent,
@@ -34,7 +35,7 @@ enum class StringForm : std::uint8_t {
 // form.
 enum class FieldsForm : std::uint8_t {
   compact,   // "listpack"
-  table,     // "hashtable"
+  table,     // "hashtable", of a sorted set "skiplist"
   integers,  // "intset", of a set
 };
 
@@ -49,7 +50,8 @@ enum class FieldsForm : std::uint8_t {
 //
 // A string's value is its bytes. A small hash's is its fields, packed (packed_hash.h); a large
 // hash's is a pointer to a LargeHash, which the entry owns. A set is a hash of its members, whose
-// values are empty.
+// values are empty; a sorted set is one whose values are scores, and whose fields stand in order
+// (scored_member.h).
 class Entry {
  public:
   static Entry* make(SlabHeap& heap, std::string_view key, std::size_t value_bytes);
@@ -61,7 +63,7 @@ class Entry {
   }
   ValueType type() const { return static_cast<ValueType>(type_); }
   bool present() const { return type() < ValueType::absent; }
-  bool has_fields() const { return type() == ValueType::hash || type() == ValueType::set; }
+  bool has_fields() const { return present() && type() != ValueType::string; }
   std::string_view string() const { return value(); }  // type() is string
   Time deadline() const { return deadline_ == kNoDeadline ? kNever : from_unix_ms(deadline_); }
   bool has_deadline() const { return deadline_ != kNoDeadline; }

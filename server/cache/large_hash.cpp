@@ -8,6 +8,7 @@
 #include <random>
 
 #include "server/base/check.h"
+#include "server/cache/counted_tree.h"
 
 namespace sojourn::server {
 
@@ -33,6 +34,24 @@ struct LargeHash::Field {
   std::size_t bytes() const { return sizeof(Field) + name_bytes + value_bytes; }
 };
 
+// The fields by score. An item has a copy of the score, so that most comparisons look no further.
+struct LargeHash::ByScore {
+  struct Item {
+    double score;
+    const Field* field;
+
+    explicit Item(const Field* of = nullptr)
+        : score(of != nullptr ? decode_score(of->value()) : 0), field(of) {}
+    ScoredMember member() const { return {score, field->name()}; }
+  };
+  struct Less {
+    bool operator()(const Item& a, const Item& b) const {
+      return a.score != b.score ? a.score < b.score : a.field->name() < b.field->name();
+    }
+  };
+  CountedTree<Item, Less> tree;
+};
+
 namespace {
 
 // A scan looks at as many buckets as it shall visit fields, and at no fewer than these.
@@ -50,12 +69,19 @@ std::uint64_t hash_of(std::string_view name, std::uint64_t seed) {
 
 }  // namespace
 
-LargeHash::LargeHash(std::uint64_t collection)
-    : collection_(collection), seed_(random_seed()), parts_{std::make_shared<Part>()} {}
+LargeHash::LargeHash(std::uint64_t collection, Order order)
+    : collection_(collection),
+      seed_(random_seed()),
+      parts_{std::make_shared<Part>()},
+      by_score_(order == Order::by_score ? std::make_unique<ByScore>() : nullptr) {}
 
 LargeHash::~LargeHash() {
   while (!drain(kPartFields)) {
   }
+}
+
+std::size_t LargeHash::bytes() const {
+  return bytes_ + (by_score_ != nullptr ? by_score_->tree.bytes() : 0);
 }
 
 SlotTable::Place LargeHash::find(Part& part, std::uint64_t hash, std::string_view name) const {
@@ -79,6 +105,10 @@ bool LargeHash::put(std::string_view name, std::string_view value) {
     Field* const old = place.item<Field>();
     bytes_ -= old->bytes();
     place.replace(field);
+    if (by_score_ != nullptr) {
+      by_score_->tree.erase(ByScore::Item(old));
+      by_score_->tree.insert(ByScore::Item(field));
+    }
     std::free(old);
     return false;
   }
@@ -88,6 +118,7 @@ bool LargeHash::put(std::string_view name, std::string_view value) {
     part = parts_[index_of(hash)].get();
   }
   part->table.insert(tag_of(hash, part->depth), field);
+  if (by_score_ != nullptr) by_score_->tree.insert(ByScore::Item(field));
   ++size_;
   return true;
 }
@@ -100,6 +131,7 @@ bool LargeHash::erase(std::string_view name) {
   Field* const field = place.item<Field>();
   bytes_ -= field->bytes();
   part.table.erase(place);
+  if (by_score_ != nullptr) by_score_->tree.erase(ByScore::Item(field));
   std::free(field);
   --size_;
   return true;
@@ -178,7 +210,22 @@ std::uint64_t LargeHash::scan(
   return position;
 }
 
+std::size_t LargeHash::count_before(const std::function<bool(const ScoredMember&)>& before) const {
+  return by_score_->tree.count_before(
+      [&](const ByScore::Item& item) { return before(item.member()); });
+}
+
+void LargeHash::visit_in_order(std::size_t first, std::size_t last, bool reverse,
+                               const std::function<void(const ScoredMember&)>& visit) const {
+  by_score_->tree.visit(first, last, reverse,
+                        [&](const ByScore::Item& item) { visit(item.member()); });
+}
+
 bool LargeHash::drain(std::size_t fields) {
+  if (by_score_ != nullptr) {
+    if (!by_score_->tree.drain(fields)) return false;
+    by_score_ = nullptr;
+  }
   while (!parts_.empty() && fields > 0) {
     const std::shared_ptr<Part> part = parts_.back();
     SlotTable& table = part->table;

@@ -9,24 +9,27 @@
 #include <utility>
 #include <vector>
 
+#include "server/cache/scored_member.h"
 #include "server/cache/slot_table.h"
 
 namespace sojourn::server {
 
-// The fields of a large hash: small tables chosen by the first bits of a field's hash (extendible
-// hashing: Fagin et al., 1979), each of which splits in two when it is full, so that growing never
-// touches more than kPartFields fields at once.
+// The fields of a large collection: small tables chosen by the first bits of a field's hash
+// (extendible hashing: Fagin et al., 1979), each of which splits in two when it is full, so that
+// growing never touches more than kPartFields fields at once. Those of a sorted set, whose values
+// are scores, are in a CountedTree beside that, in the order of their scores.
 class LargeHash {
  public:
+  enum class Order : bool { none, by_score };
   // `collection`: the number its rows have in Column::fields.
-  explicit LargeHash(std::uint64_t collection);
+  explicit LargeHash(std::uint64_t collection, Order order = Order::none);
   ~LargeHash();
   LargeHash(const LargeHash&) = delete;
   LargeHash& operator=(const LargeHash&) = delete;
 
   std::uint64_t collection() const { return collection_; }
   std::size_t size() const { return size_; }
-  std::size_t bytes() const { return bytes_; }
+  std::size_t bytes() const;
 
   std::optional<std::string_view> get(std::string_view name) const;
   bool put(std::string_view name, std::string_view value);  // true if the field is new
@@ -39,6 +42,11 @@ class LargeHash {
   // is while parts split; 0 is both the begin and the end.
   std::uint64_t scan(std::uint64_t cursor, std::size_t count,
                      const std::function<void(std::string_view, std::string_view)>& visit) const;
+  // Of one in order, as SortedSetView's.
+  std::size_t count_before(const std::function<bool(const ScoredMember&)>& before) const;
+  void visit_in_order(std::size_t first, std::size_t last, bool reverse,
+                      const std::function<void(const ScoredMember&)>& visit) const;
+
   // Frees up to `fields` fields; true when none is left. For giving a big hash back in small steps.
   bool drain(std::size_t fields);
 
@@ -49,6 +57,7 @@ class LargeHash {
     int depth = 0;  // bits of the hash that all its fields share
   };
   static constexpr std::size_t kPartFields = 1024;
+  struct ByScore;
 
   std::size_t index_of(std::uint64_t hash) const { return depth_ == 0 ? 0 : hash >> (64 - depth_); }
   void split(std::uint64_t hash);
@@ -63,6 +72,7 @@ class LargeHash {
   std::size_t bytes_ = 0;
   int depth_ = 0;
   std::vector<std::shared_ptr<Part>> parts_;  // 2^depth_; neighbours share a part not yet split
+  std::unique_ptr<ByScore> by_score_;
 };
 
 }  // namespace sojourn::server

@@ -84,6 +84,15 @@ std::pair<std::string, bool> with(std::string_view packed, std::string_view fiel
   return {std::move(out), false};
 }
 
+void insert(std::string& packed, std::size_t at, std::string_view field, std::string_view value) {
+  packed.resize(std::max(packed.size(), kCountBytes));
+  std::string pieces;
+  append_piece(pieces, field);
+  append_piece(pieces, value);
+  packed.insert(at, pieces);
+  store_count(packed, load_count(packed) + 1);
+}
+
 void append(std::string& packed, std::string_view field, std::string_view value) {
   packed.resize(std::max(packed.size(), kCountBytes));
   append_piece(packed, field);

@@ -48,8 +48,10 @@ std::optional<std::string_view> get(std::string_view packed, std::string_view fi
 std::pair<std::string, bool> with(std::string_view packed, std::string_view field,
                                   std::string_view value);
 std::pair<std::string, bool> without(std::string_view packed, std::string_view field);
-// Adds a field that must not be there to bytes that begin empty.
+// Adds a field that must not be there to bytes that begin empty, at their end or where another
+// field begins.
 void append(std::string& packed, std::string_view field, std::string_view value);
+void insert(std::string& packed, std::size_t at, std::string_view field, std::string_view value);
 
 }  // namespace packed_hash
 }  // namespace sojourn::server

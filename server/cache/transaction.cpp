@@ -4,6 +4,7 @@
 #include <cstring>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 #include "server/base/check.h"
 #include "server/cache/keyspace_impl.h"
@@ -218,8 +219,7 @@ void Transaction::copy(const Key& from, const Key& to) {
   made->set_created(now_);
   made->set_used(now_);
   if (const LargeHash* const hash = source->large_hash()) {
-    const std::uint64_t collection = Journal::Unit(keyspace_.impl_->journal).next_collection();
-    auto* const fields = new LargeHash(collection);
+    LargeHash* const fields = new_fields(source->type());
     hash->for_each(
         [&](std::string_view field, std::string_view value) { fields->put(field, value); });
     made->set_large_hash(fields);
@@ -257,8 +257,10 @@ Entry* Transaction::make_large(const Key& key, ValueType type, LargeHash* fields
   return made;
 }
 
-LargeHash* Transaction::new_fields() {
-  return new LargeHash(Journal::Unit(keyspace_.impl_->journal).next_collection());
+LargeHash* Transaction::new_fields(ValueType type) {
+  using Order = LargeHash::Order;
+  return new LargeHash(Journal::Unit(keyspace_.impl_->journal).next_collection(),
+                       type == ValueType::sorted_set ? Order::by_score : Order::none);
 }
 
 void Transaction::put_packed(const Key& key, const Entry& old, std::string_view packed) {
@@ -271,7 +273,7 @@ void Transaction::put_packed(const Key& key, const Entry& old, std::string_view 
 
 // The packed fields become rows of their own; the record becomes a header.
 LargeHash* Transaction::grow_large(const Key& key, const Entry& entry) {
-  LargeHash* const fields = new_fields();
+  LargeHash* const fields = new_fields(entry.type());
   packed_hash::Reader reader(entry.value());
   while (reader.next()) fields->put(reader.name(), reader.value());
   Entry* const made = make_large(key, entry.type(), fields);
@@ -309,7 +311,9 @@ bool Transaction::put(const Key& key, ValueType type, std::string_view field,
   if (large == nullptr) {
     const std::string_view old = entry.value();
     if (fits_packed(old.size() + field.size() + value.size(), packed_hash::size(old) + 1)) {
-      const auto [packed, replaced] = packed_hash::with(old, field, value);
+      const auto [packed, replaced] = type == ValueType::sorted_set
+                                          ? packed_scores::with(old, {decode_score(value), field})
+                                          : packed_hash::with(old, field, value);
       put_packed(key, entry, packed);
       return !replaced;
     }
@@ -317,12 +321,29 @@ bool Transaction::put(const Key& key, ValueType type, std::string_view field,
   }
   asked_for_ = true;
   look_up(key).entry()->set_used(now_);
-  changes_.push_back({.kind = Change::Kind::field,
-                      .key = key,
-                      .collection = large->collection(),
-                      .field = field,
-                      .value = value});
+  note_put(key, *large, type, field, value);
   return large->put(field, value);
+}
+
+// A score is kept: no one else has its bytes until the end.
+void Transaction::note_put(const Key& key, LargeHash& fields, ValueType type,
+                           std::string_view field, std::string_view value) {
+  Change change{.kind = Change::Kind::field, .key = key, .collection = fields.collection()};
+  change.field = field;
+  if (type == ValueType::sorted_set) {
+    change.kind = Change::Kind::score;
+    change.score = decode_score(value);
+  } else {
+    change.value = value;
+  }
+  changes_.push_back(change);
+}
+
+// The collection has got this field: how Redis would hold it now.
+void Transaction::note_form(const Key& key, std::string_view field, std::string_view value) {
+  Entry& entry = *look_up(key).entry();
+  entry.set_form(keyspace_.impl_->encoding_limits.after(entry.type(), entry.fields_form(),
+                                                        HashView(entry).size(), field, value));
 }
 
 bool Transaction::erase_from(const Key& key, std::string_view field) {
@@ -352,9 +373,18 @@ bool Transaction::erase_from(const Key& key, std::string_view field) {
 
 bool Transaction::put_field(const Key& key, std::string_view field, std::string_view value) {
   const bool added = put(key, ValueType::hash, field, value);
-  Entry& entry = *look_up(key).entry();
-  entry.set_form(keyspace_.impl_->encoding_limits.after(ValueType::hash, entry.fields_form(),
-                                                        HashView(entry).size(), field, value));
+  note_form(key, field, value);
+  return added;
+}
+
+bool Transaction::put_score(const Key& key, const ScoredMember& member) {
+  // The listpacks of Redis, whose scores these are, have no negative zero.
+  const Entry* const entry = peek(key);
+  const bool compact = entry == nullptr || entry->fields_form() == FieldsForm::compact;
+  const double score = compact && member.score == 0 ? 0 : member.score;
+  const ScoreBytes bytes = encode_score(score);
+  const bool added = put(key, ValueType::sorted_set, member.member, view(bytes));
+  note_form(key, member.member, view(bytes));
   return added;
 }
 
@@ -384,33 +414,52 @@ std::size_t Transaction::add_members(const Key& key, std::span<const std::string
 
 std::size_t Transaction::erase_members(const Key& key, std::span<const std::string_view> members) {
   const Entry* const entry = peek(key);
-  CHECK(entry == nullptr || entry->type() == ValueType::set);
+  CHECK(entry == nullptr || entry->type() == ValueType::set ||
+        entry->type() == ValueType::sorted_set);
   return static_cast<std::size_t>(
       std::count_if(members.begin(), members.end(),
                     [&](std::string_view member) { return erase_from(key, member); }));
 }
 
-void Transaction::put_set(const Key& key, std::span<const std::string_view> members) {
+void Transaction::put_whole(const Key& key, ValueType type, std::span<const Member> members) {
   CHECK(!members.empty());
   const EncodingLimits& limits = keyspace_.impl_->encoding_limits;
-  FieldsForm form = limits.at_first(ValueType::set, members.front(), 1);
+  FieldsForm form = limits.at_first(type, members.front().name, 1);
   std::size_t bytes = 0;
   for (std::size_t i = 0; i < members.size(); ++i) {
-    form = limits.after(ValueType::set, form, i + 1, members[i], {});
-    bytes += members[i].size();
+    form = limits.after(type, form, i + 1, members[i].name, members[i].value);
+    bytes += members[i].name.size() + members[i].value.size() + 2;
   }
   Entry* made;
-  if (fits_packed(bytes + 2 * members.size(), members.size())) {
+  if (fits_packed(bytes, members.size())) {
     std::string packed;
-    for (const std::string_view member : members) packed_hash::append(packed, member, {});
-    made = make_packed(key, ValueType::set, packed);
+    for (const Member& member : members) packed_hash::append(packed, member.name, member.value);
+    made = make_packed(key, type, packed);
   } else {
-    LargeHash* const fields = new_fields();
-    for (const std::string_view member : members) fields->put(member, {});
-    made = make_large(key, ValueType::set, fields);
+    LargeHash* const fields = new_fields(type);
+    for (const Member& member : members) fields->put(member.name, member.value);
+    made = make_large(key, type, fields);
   }
   made->set_form(form);
   put_new(key, made);
+}
+
+void Transaction::put_set(const Key& key, std::span<const std::string_view> members) {
+  std::vector<Member> fields;
+  fields.reserve(members.size());
+  for (const std::string_view member : members) fields.push_back({member, {}});
+  put_whole(key, ValueType::set, fields);
+}
+
+void Transaction::put_sorted_set(const Key& key, std::span<const ScoredMember> members) {
+  std::vector<ScoreBytes> scores(members.size());
+  std::vector<Member> fields;
+  fields.reserve(members.size());
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    scores[i] = encode_score(members[i].score);
+    fields.push_back({members[i].member, view(scores[i])});
+  }
+  put_whole(key, ValueType::sorted_set, fields);
 }
 
 // --- the end ---
@@ -449,6 +498,8 @@ void Transaction::write_rows(Journal::Unit& unit, const Change& change) {
                         change.touch_row);
     case Change::Kind::field:
       return unit.put_field(change.collection, change.field, change.value);
+    case Change::Kind::score:
+      return unit.put_field(change.collection, change.field, view(encode_score(change.score)));
     case Change::Kind::field_erased:
       return unit.erase_field(change.collection, change.field);
     case Change::Kind::all_fields:
@@ -469,6 +520,8 @@ RecordType record_type(const Entry& entry) {
       return large ? RecordType::large_hash : RecordType::hash;
     case ValueType::set:
       return large ? RecordType::large_set : RecordType::set;
+    case ValueType::sorted_set:
+      return large ? RecordType::large_sorted_set : RecordType::sorted_set;
     default:
       return RecordType::string;
   }
@@ -503,7 +556,9 @@ void Transaction::write_record(Journal::Unit& unit, const Change& change) {
 void Transaction::write_touch(Journal::Unit& unit, const Change& change) {
   using Kind = Change::Kind;
   const bool touch = change.kind == Kind::touch || change.kind == Kind::small_touch;
-  if (!touch && change.kind != Kind::field && change.kind != Kind::field_erased) return;
+  const bool field =
+      change.kind == Kind::field || change.kind == Kind::score || change.kind == Kind::field_erased;
+  if (!touch && !field) return;
   Keyspace::Impl& impl = *keyspace_.impl_;
   const DatabaseId id = impl.id_of(change.key.database);
   const Shard::Found found = shard_of(change.key).find(id, change.key.name, change.key.hash);

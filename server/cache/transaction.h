@@ -12,6 +12,7 @@
 #include "server/cache/hash_view.h"
 #include "server/cache/journal.h"
 #include "server/cache/key.h"
+#include "server/cache/scored_member.h"
 #include "server/cache/shard.h"
 
 namespace sojourn::server {
@@ -67,12 +68,15 @@ class Transaction {
   // Removes the key with its last field. False when the field was not there.
   bool erase_field(const Key& key, std::string_view field);
 
-  // The same for sets. Returns how many members are new, or were there.
+  // The same for sets, plain and sorted. Returns how many members are new, or were there.
   std::size_t add_members(const Key& key, std::span<const std::string_view> members);
+  bool put_score(const Key& key, const ScoredMember& member);  // true when it is new
   std::size_t erase_members(const Key& key, std::span<const std::string_view> members);
   // The key holds the set of these members from now on, whatever it held, without a deadline. They
-  // may be views into what this transaction's keys hold. One at least, none of them twice.
+  // may be views into what this transaction's keys hold. One at least, none of them twice; those of
+  // a sorted set in order.
   void put_set(const Key& key, std::span<const std::string_view> members);
+  void put_sorted_set(const Key& key, std::span<const ScoredMember> members);
 
   // Writes the changes to the journal and unlocks. Returns the place a reply must wait for; 0 when
   // nothing changed but what had expired anyway. Done by the destructor if not before.
@@ -85,7 +89,8 @@ class Transaction {
       touch,        // the deadline alone
       small_touch,  // the same, but not worth a row yet
       erased,       // the key's rows are to go
-      field,        // of a large hash
+      field,        // of a large collection
+      score,        // the same of a sorted set
       all_fields,
       field_erased,
       collection_erased,
@@ -97,6 +102,7 @@ class Transaction {
     const LargeHash* hash = nullptr;
     std::string_view field = {};
     std::string_view value = {};
+    double score = 0;
   };
 
   Shard& shard_of(const Key& key);
@@ -114,7 +120,15 @@ class Transaction {
   void put_packed(const Key& key, const Entry& old, std::string_view packed);
   void put_new(const Key& key, Entry* entry);
   LargeHash* grow_large(const Key& key, const Entry& entry);
-  LargeHash* new_fields();
+  LargeHash* new_fields(ValueType type);
+  void note_put(const Key& key, LargeHash& fields, ValueType type, std::string_view field,
+                std::string_view value);
+  void note_form(const Key& key, std::string_view field, std::string_view value);
+  struct Member {
+    std::string_view name;
+    std::string_view value;
+  };
+  void put_whole(const Key& key, ValueType type, std::span<const Member> members);
   void drop_collection(const Entry& entry);
   void write(Journal::Unit& unit);
   void write_rows(Journal::Unit& unit, const Change& change);

@@ -16,6 +16,8 @@ std::string_view type_name(ValueType type) {
       return "hash";
     case ValueType::set:
       return "set";
+    case ValueType::sorted_set:
+      return "zset";
     default:
       return "string";
   }

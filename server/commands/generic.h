@@ -13,7 +13,7 @@ struct Settings;
 // The handlers behind the table of generic.cpp, by file.
 
 // generic.cpp
-std::string_view type_name(ValueType type);  // as TYPE answers it: "string", "hash", "set"
+std::string_view type_name(ValueType type);  // as TYPE answers it: "string", "hash", "zset"
 
 // expire.cpp
 void expire(Call& call);

@@ -13,7 +13,7 @@ constexpr std::size_t kEmbeddedBytesMax = 44;
 // The digits of the longest 64-bit integer, with its sign.
 constexpr std::size_t kIntegerBytesMax = 20;
 
-std::string_view form_name(FieldsForm form) {
+std::string_view form_name(ValueType type, FieldsForm form) {
   switch (form) {
     case FieldsForm::compact:
       return "listpack";
@@ -22,7 +22,7 @@ std::string_view form_name(FieldsForm form) {
     case FieldsForm::table:
       break;
   }
-  return "hashtable";
+  return type == ValueType::sorted_set ? "skiplist" : "hashtable";
 }
 
 // The entry asked about; replies and returns null when there is none.
@@ -35,7 +35,7 @@ const Entry* asked(Call& call) {
 }  // namespace
 
 std::string_view encoding_name(const Entry& entry) {
-  if (entry.has_fields()) return form_name(entry.fields_form());
+  if (entry.has_fields()) return form_name(entry.type(), entry.fields_form());
   const std::string_view text = entry.string();
   if (entry.form() == StringForm::built) return "raw";
   const bool may_be_integer = entry.form() == StringForm::plain && text.size() <= kIntegerBytesMax;
@@ -51,6 +51,8 @@ void apply_encoding_limits(const Settings& settings, Keyspace& keyspace) {
            std::pair{Limit::set_integers, settings.set_max_intset_entries},
            std::pair{Limit::set_members, settings.set_max_listpack_entries},
            std::pair{Limit::set_bytes, settings.set_max_listpack_value},
+           std::pair{Limit::zset_members, settings.zset_max_listpack_entries},
+           std::pair{Limit::zset_bytes, settings.zset_max_listpack_value},
        }) {
     keyspace.set_encoding_limit(limit, value);
   }

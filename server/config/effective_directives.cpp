@@ -202,6 +202,13 @@ constexpr Directive kDirectives[] = {
     setting<&Settings::set_max_listpack_value>(
         "set-max-listpack-value", memory(),
         "Bytes of a member up to which a set tells \"listpack\"."),
+    setting<&Settings::zset_max_listpack_entries>(
+        "zset-max-listpack-entries", number(0, kLongMax),
+        "Members up to which a sorted set tells \"listpack\".", 0, "zset-max-ziplist-entries"),
+    setting<&Settings::zset_max_listpack_value>(
+        "zset-max-listpack-value", memory(),
+        "Bytes of a member up to which a sorted set tells \"listpack\".", 0,
+        "zset-max-ziplist-value"),
     // Slow log
     setting<&Settings::slowlog_log_slower_than_us>(
         "slowlog-log-slower-than", number(-1, kLongMax),

@@ -249,8 +249,6 @@ constexpr Directive kDirectives[] = {
     kept("list-compress-depth", kInt, "0", kOneEncoding),
     kept("list-max-ziplist-entries", text(), "", kOneEncoding, kFileOnly),
     kept("list-max-ziplist-value", text(), "", kOneEncoding, kFileOnly),
-    kept("zset-max-listpack-entries", kLong, "128", kOneEncoding, 0, "zset-max-ziplist-entries"),
-    kept("zset-max-listpack-value", memory(), "64", kOneEncoding, 0, "zset-max-ziplist-value"),
     kept("hll-sparse-max-bytes", memory(), "3000", kOneEncoding),
     kept("stream-node-max-bytes", memory(), "4096", kOneEncoding),
     kept("stream-node-max-entries", kLong, "100", kOneEncoding),

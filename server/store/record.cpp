@@ -115,6 +115,10 @@ std::optional<RecordType> record_type(std::uint8_t number) {
       return RecordType::set;
     case 5:
       return RecordType::large_set;
+    case 6:
+      return RecordType::sorted_set;
+    case 7:
+      return RecordType::large_sorted_set;
     default:
       return std::nullopt;
   }

@@ -18,6 +18,8 @@ enum class RecordType : std::uint8_t {
   large_hash = 3,  // a large hash: its fields are rows of Column::fields under `collection`
   set = 4,         // as a hash whose values are empty: its members are the fields
   large_set = 5,
+  sorted_set = 6,  // as a hash whose values are scores; a small one in their order
+  large_sorted_set = 7,
 };
 
 // A row of Column::records. Views: into the row when decoded, the caller's when encoded.

@@ -7,6 +7,7 @@
 #include <random>
 #include <set>
 
+#include "server/cache/sorted_set_view.h"
 #include "server/store/rocks_store.h"
 #include "tests/server/cache/keyspace_fixture.h"
 #include "tests/support/forgetful_file_system.h"
@@ -36,6 +37,7 @@ struct Moment {
 const std::string kStrings[] = {"s:0", "s:1", "s:2", "s:3", "s:4", "s:5"};
 const std::string kHashes[] = {"h:0", "h:1", "h:2", "h:3"};
 const std::string kSets[] = {"m:0", "m:1", "m:2"};  // each member has an empty text
+const std::string kSortedSets[] = {"z:0", "z:1"};   // each member has its score as text
 constexpr int kFieldPool = 160;  // with values of some 100 bytes: well over 8 KiB
 
 class SessionsAtPowerLoss : public KeyspaceTest, public ::testing::WithParamInterface<int> {
@@ -84,7 +86,7 @@ class SessionsAtPowerLoss : public KeyspaceTest, public ::testing::WithParamInte
 
   // One change, done to the keyspace and to the model; returns the place it must wait for.
   JournalPosition change(Model& model) {
-    switch (roll(26)) {
+    switch (roll(30)) {
       case 0:
         return set_deadline_of(model, pick(kStrings), true);
       case 1:
@@ -121,6 +123,14 @@ class SessionsAtPowerLoss : public KeyspaceTest, public ::testing::WithParamInte
         return move_member(model, pick(kSets), pick(kSets));
       case 20:
         return store_union(model, pick(kSets), pick(kSets));
+      case 26:
+      case 27:
+        return put_scores(model, pick(kSortedSets));
+      case 28:
+        return drop_members(model, pick(kSortedSets));
+      case 29:
+        return roll(4) == 0 ? drop(model, pick(kSortedSets))
+                            : duplicate(model, pick(kSortedSets), pick(kSortedSets));
       case 21:
         return roll(4) == 0 ? drop(model, pick(kSets)) : set_deadline_of(model, pick(kSets), true);
       default:
@@ -199,6 +209,18 @@ class SessionsAtPowerLoss : public KeyspaceTest, public ::testing::WithParamInte
     const Key k = key(name);
     Transaction tx(*keyspace_, {&k, 1}, clock_.now());
     EXPECT_EQ(tx.erase_members(k, words), there);
+    return tx.finish();
+  }
+  JournalPosition put_scores(Model& model, const std::string& name) {
+    auto& scores = model[name].fields;
+    std::map<std::string, std::string> fresh;
+    for (std::size_t i = 0; i < 8; ++i) fresh[member()] = std::to_string(roll(1000));
+    const Key k = key(name);
+    Transaction tx(*keyspace_, {&k, 1}, clock_.now());
+    for (const auto& [text, score] : fresh) {
+      EXPECT_EQ(tx.put_score(k, {std::stod(score), text}), !scores.contains(text));
+      scores[text] = score;
+    }
     return tx.finish();
   }
   // Never in both sets, never in none.
@@ -318,12 +340,24 @@ class SessionsAtPowerLoss : public KeyspaceTest, public ::testing::WithParamInte
     if (*found < expected.earliest || *found > expected.deadline) return name + ": its deadline";
     if (!expected.fields.empty()) {
       if (fields(name) != expected.fields.size()) return name + ": how many fields";
+      const bool scored = name.starts_with('z');
       for (const auto& [field, text] : expected.fields) {
-        if (get_field(name, field) != text) return name + ": " + field;
+        const std::string bytes(scored ? view(encode_score(std::stod(text))) : text);
+        if (get_field(name, field) != bytes) return name + ": " + field;
       }
-      return "";
+      return scored ? order_difference(name) : "";
     }
     return get(name) == expected.text ? "" : name + ": its value";
+  }
+  std::string order_difference(const std::string& name) {
+    const Key k = key(name);
+    Transaction tx(*keyspace_, {&k, 1}, clock_.now());
+    const SortedSetView set(*tx.find(k));
+    std::vector<ScoredMember> members;
+    set.for_each([&](const ScoredMember& member) { members.push_back(member); });
+    const bool in_order =
+        members.size() == set.size() && std::is_sorted(members.begin(), members.end());
+    return in_order ? "" : name + " is not in order";
   }
   std::string difference(const Model& model) {
     for (const auto* names : {&names_, &gone_}) {
@@ -368,6 +402,7 @@ class SessionsAtPowerLoss : public KeyspaceTest, public ::testing::WithParamInte
     std::vector<std::string> names(std::begin(kStrings), std::end(kStrings));
     names.insert(names.end(), std::begin(kHashes), std::end(kHashes));
     names.insert(names.end(), std::begin(kSets), std::end(kSets));
+    names.insert(names.end(), std::begin(kSortedSets), std::end(kSortedSets));
     return names;
   }();
   std::vector<std::string> gone_;

@@ -55,8 +55,9 @@ TEST(Record, ComesBackAsItWasWritten) {
 }
 
 TEST(Record, OfEveryTypeKeepsItsType) {
-  for (const RecordType type : {RecordType::string, RecordType::hash, RecordType::large_hash,
-                                RecordType::set, RecordType::large_set}) {
+  for (const RecordType type :
+       {RecordType::string, RecordType::hash, RecordType::large_hash, RecordType::set,
+        RecordType::large_set, RecordType::sorted_set, RecordType::large_sorted_set}) {
     Record record = full_record();
     record.type = type;
     const auto decoded = decode_record(kRowKey, encode(record));

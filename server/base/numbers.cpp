@@ -31,19 +31,31 @@ std::optional<std::int64_t> parse_integer(std::string_view text) {
   return value;
 }
 
-std::optional<long double> parse_real(std::string_view text) {
+namespace {
+
+// As strtod and its like read it, but for spaces and what is none.
+template <class Real>
+std::optional<Real> parse_with(Real (*read)(const char*, char**), std::string_view text) {
   std::array<char, kRealCharsMax> copy;
   if (text.empty() || text.size() >= copy.size() || is_space(text.front())) return {};
   std::memcpy(copy.data(), text.data(), text.size());
   copy[text.size()] = '\0';
   errno = 0;
   char* stop = nullptr;
-  const long double value = std::strtold(copy.data(), &stop);
+  const Real value = read(copy.data(), &stop);
   if (stop != copy.data() + text.size() || std::isnan(value)) return {};
   // A denormal result sets ERANGE too, and is a number.
   if (errno == ERANGE && (std::isinf(value) || value == 0)) return {};
   return value;
 }
+
+}  // namespace
+
+std::optional<long double> parse_real(std::string_view text) {
+  return parse_with(std::strtold, text);
+}
+
+std::optional<double> parse_double(std::string_view text) { return parse_with(std::strtod, text); }
 
 std::string format_real(long double value) {
   if (std::isinf(value)) return value > 0 ? "inf" : "-inf";

@@ -74,6 +74,14 @@ long double Args::real() {
   return value.value_or(0);
 }
 
+double Args::number() { return number(kNotAFloat); }
+
+double Args::number(std::string_view error) {
+  const std::optional<double> value = parse_double(word());
+  if (!value) fail(error);
+  return value.value_or(0);
+}
+
 bool Args::option(std::string_view name) {
   if (empty() || !equal_any_case(words_[next_], name)) return false;
   ++next_;

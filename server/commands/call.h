@@ -139,6 +139,8 @@ class Args {
   std::int64_t integer(std::string_view error);  // with a text of its own
   std::int64_t integer(std::int64_t min, std::int64_t max, std::string_view error);
   long double real();  // "ERR value is not a valid float"
+  double number();     // the same as a double
+  double number(std::string_view error);
   // Takes the word if it is this one, any case.
   bool option(std::string_view name);
   // Takes `EX s | PX ms | EXAT s | PXAT ms`, and KEEPTTL or PERSIST where allowed, if it stands

@@ -100,6 +100,11 @@ constexpr KeySpec counted_keys(KeyUse use) {  // SINTERCARD
   keys.counted = 1;
   return keys;
 }
+constexpr KeySpec first_and_counted(KeyUse first, KeyUse counted) {  // ZUNIONSTORE
+  KeySpec keys{1, 1, 1, first, counted};
+  keys.counted = 2;
+  return keys;
+}
 constexpr KeySpec key_at(int word, KeyUse use) {  // OBJECT ENCODING
   return {static_cast<std::int16_t>(word), static_cast<std::int16_t>(word), 1, use};
 }
@@ -108,7 +113,16 @@ constexpr KeySpec noted(std::string_view notes, KeySpec keys) {
   return keys;
 }
 
-enum class Group : std::uint8_t { connection, generic, string, hash, set, server, scripting };
+enum class Group : std::uint8_t {
+  connection,
+  generic,
+  string,
+  hash,
+  set,
+  sorted_set,
+  server,
+  scripting
+};
 
 // Everything the server knows of a command. One word, lower case; a container (CLIENT, CONFIG) has
 // subcommands, whose words count from the container's name.

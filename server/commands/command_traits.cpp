@@ -58,6 +58,7 @@ std::vector<std::string_view> acl_categories(const Command& row) {
   add(has(row, kReadOnly), "read");
   add(has(row, kWrite), "write");
   add(row.group == Group::set, "set");
+  add(row.group == Group::sorted_set, "sortedset");
   add(row.group == Group::hash, "hash");
   add(row.group == Group::string, "string");
   add(has(row, kPubSub), "pubsub");
@@ -96,6 +97,8 @@ std::string_view group_name(Group group) {
       return "hash";
     case Group::set:
       return "set";
+    case Group::sorted_set:
+      return "sorted-set";
     case Group::server:
       return "server";
     case Group::scripting:

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/cache/scored_member.h"
 #include "server/commands/call.h"
 #include "server/commands/errors.h"
 
@@ -21,8 +22,8 @@ constexpr std::uint64_t kElementBytesMin = 6;
 // Fields on their way into the reply.
 class FieldReplies {
  public:
-  FieldReplies(protocol::ReplyWriter& reply, bool with_values)
-      : reply_(reply), with_values_(with_values) {}
+  FieldReplies(protocol::ReplyWriter& reply, ValueType type, bool with_values)
+      : reply_(reply), type_(type), with_values_(with_values) {}
 
   void start(std::size_t fields) {
     // RESP3 pairs each field with its value; RESP2 has them in one flat array.
@@ -31,7 +32,8 @@ class FieldReplies {
   void add(std::string_view name, std::string_view value) {
     if (with_values_ && pairs()) reply_.array(2);
     reply_.bulk(name);
-    if (with_values_) reply_.bulk(value);
+    if (!with_values_) return;
+    type_ == ValueType::sorted_set ? reply_.real(decode_score(value)) : reply_.bulk(value);
   }
   std::size_t bytes() const { return reply_.out().size() - begin_; }
   void take_back() { reply_.out().resize(begin_); }
@@ -40,6 +42,7 @@ class FieldReplies {
   bool pairs() const { return reply_.version() == protocol::Version::resp3; }
 
   protocol::ReplyWriter& reply_;
+  ValueType type_;
   bool with_values_;
   std::size_t begin_ = reply_.out().size();
 };
@@ -86,8 +89,8 @@ void one_field(Call& call, ValueType type) {
   call.reply.bulk(HashView(*entry).random(Random{}.next()).first);
 }
 
-// `count` from the request's words on; with values only where they may be asked for.
-void some_fields(Call& call, ValueType type, bool may_have_values) {
+// `count` from the request's words on; with values where this word asks for them.
+void some_fields(Call& call, ValueType type, std::string_view values_word) {
   using Integer = std::numeric_limits<std::int64_t>;
   Args args = call.args();
   const Key key = args.key();
@@ -95,7 +98,7 @@ void some_fields(Call& call, ValueType type, bool may_have_values) {
       args.integer(-Integer::max(), Integer::max(),
                    "ERR value is out of range, value must between -9223372036854775807 and "
                    "9223372036854775807");
-  const bool with_values = may_have_values && args.option("WITHVALUES");
+  const bool with_values = !values_word.empty() && args.option(values_word);
   if (!args.done()) return call.refuse(args.error());
   if (with_values && (count > Integer::max() / 2 || count < -Integer::max() / 2)) {
     return call.refuse(kOutOfRange);
@@ -105,7 +108,7 @@ void some_fields(Call& call, ValueType type, bool may_have_values) {
   if (entry == nullptr || count == 0) return call.reply.array(0);
 
   const HashView fields(*entry);
-  FieldReplies replies(call.reply, with_values);
+  FieldReplies replies(call.reply, type, with_values);
   if (count < 0) {
     if (!draw(fields, static_cast<std::uint64_t>(-count), replies)) call.refuse(kOutOfRange);
   } else if (static_cast<std::uint64_t>(count) < fields.size()) {
@@ -140,13 +143,18 @@ std::vector<HashView::Field> choose_fields(const HashView& hash, std::size_t cou
 
 void hrandfield(Call& call) {
   if (call.words().size() == 2) return one_field(call, ValueType::hash);
-  some_fields(call, ValueType::hash, true);
+  some_fields(call, ValueType::hash, "WITHVALUES");
 }
 
 void srandmember(Call& call) {
   if (call.words().size() == 2) return one_field(call, ValueType::set);
   if (call.words().size() > 3) return call.refuse(kSyntaxError);
-  some_fields(call, ValueType::set, false);
+  some_fields(call, ValueType::set, {});
+}
+
+void zrandmember(Call& call) {
+  if (call.words().size() == 2) return one_field(call, ValueType::sorted_set);
+  some_fields(call, ValueType::sorted_set, "WITHSCORES");
 }
 
 }  // namespace sojourn::server

@@ -11,11 +11,13 @@ namespace sojourn::server {
 
 class Call;
 
-// HRANDFIELD key [count [WITHVALUES]] and SRANDMEMBER key [count]: a positive count asks for
+// HRANDFIELD key [count [WITHVALUES]], ZRANDMEMBER key [count [WITHSCORES]] and SRANDMEMBER key
+// [count]: a positive count asks for
 // different fields, a negative one for that many draws. Replies have a bound: an unbounded one
 // would be memory for the asking.
 void hrandfield(Call& call);
 void srandmember(Call& call);
+void zrandmember(Call& call);
 
 // Numbers nobody can know, afresh for each command: workers share nothing.
 class Random {

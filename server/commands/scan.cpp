@@ -1,5 +1,7 @@
 #include "server/commands/scan.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
@@ -8,6 +10,7 @@
 
 #include "server/base/glob.h"
 #include "server/base/numbers.h"
+#include "server/cache/scored_member.h"
 #include "server/commands/errors.h"
 #include "server/commands/generic.h"
 #include "server/commands/long_array.h"
@@ -80,6 +83,16 @@ void scan(Call& call) {
   names.finish_array();
 }
 
+namespace {
+
+// Redis prints the score of a small set with the digits it needs, that of a large one with 17.
+std::string score_text(const Entry& entry, double score) {
+  if (entry.fields_form() == FieldsForm::table) return fmt::format("{:.17g}", score);
+  return protocol::print_real(score);
+}
+
+}  // namespace
+
 void scan_fields(Call& call, ValueType type) {
   Args args = call.args();
   const Key key = args.key();
@@ -101,6 +114,7 @@ void scan_fields(Call& call, ValueType type) {
         if (!options.fits(name)) return;
         fields.bulk(name);
         if (type == ValueType::hash) fields.bulk(value);
+        if (type == ValueType::sorted_set) fields.bulk(score_text(*entry, decode_score(value)));
       });
   call.reply.array(2);
   call.reply.bulk(std::to_string(next));

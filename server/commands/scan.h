@@ -14,7 +14,7 @@ namespace sojourn::server {
 // COUNT is a wish: whoever asks for more at once gets these and a cursor to go on with.
 inline constexpr std::size_t kScanAtOnce = 1000;
 
-// What SCAN, HSCAN and SSCAN share: cursor, options, and the reply's two parts.
+// What SCAN, HSCAN, SSCAN and ZSCAN share: cursor, options, and the reply's two parts.
 struct ScanOptions {
   std::optional<std::string_view> pattern;
   std::optional<std::string_view> type;
@@ -29,7 +29,7 @@ std::uint64_t scan_cursor(Args& args);
 enum class ScanOf : std::uint8_t { keys, fields };
 ScanOptions scan_options(Args& args, ScanOf what);
 
-// HSCAN and SSCAN. A set's members have no values.
+// HSCAN, SSCAN and ZSCAN. A set's members have no values.
 void scan_fields(Call& call, ValueType type);
 
 // Replies whose number is known at their end only: counted here, written to the reply as one array.

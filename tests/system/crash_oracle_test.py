@@ -4,7 +4,7 @@ Each writer has two databases of its own, works in one and swaps them now and th
 pipelines of changes whose order it knows. Whatever the moment of the kill, its databases must then
 be exactly what some first part of its requests makes of them: a part that holds all that was
 acknowledged. So no acknowledged write is lost, nothing deleted or expired is back, and MSET, RENAME,
-COPY, SMOVE and SUNIONSTORE are there whole or not at all. A large set of sessions nobody changes lies beside them, so
+COPY, SMOVE, SUNIONSTORE and ZUNIONSTORE are there whole or not at all. A large set of sessions nobody changes lies beside them, so
 that the server is still warming when it is asked; most times the writers go on at once, from the
 moment the port answers, with keys that nobody has read since the kill.
 """
@@ -16,9 +16,10 @@ import time
 from support import program
 from support.resp import Connection, ReplyError, encode
 from support.session_model import (
-    AddMembers, Append, Copy, Deadline, Delete, DeleteFields, DeleteMembers, Expire, Flush,
-    Increment, Model, MoveMember, Persist, Read, Rename, Seen, Set, SetFields, SetKeepingDeadline,
-    SetMany, StoreMembers, SwapDatabases, Value, difference, shelved,
+    AddMembers, Append, Copy, Deadline, Delete, DeleteFields, DeleteMembers, DeleteScores,
+    Expire, Flush, Increment, Model, MoveMember, Persist, Read, Rename, Seen, Set, SetFields,
+    SetKeepingDeadline, SetMany, SetScores, StoreMembers, StoreScores, SwapDatabases, Value,
+    difference, shelved,
 )
 from support.waiting import wait_until
 
@@ -32,8 +33,10 @@ HASHES = [f"h:{n}" for n in range(12)]  # small ones and, by RENAME and COPY, la
 LARGE_HASHES = [f"H:{n}" for n in range(3)]  # over 8 KiB most of the time
 SETS = [f"m:{n}" for n in range(6)]
 LARGE_SETS = [f"M:{n}" for n in range(3)]
+SORTED_SETS = [f"z:{n}" for n in range(4)] + [f"Z:{n}" for n in range(2)]  # the latter large
 # What shows all of a key, by the first letter of its name.
-READS = {"h": "HGETALL", "H": "HGETALL", "m": "SMEMBERS", "M": "SMEMBERS"}
+READS = {"h": "HGETALL", "H": "HGETALL", "m": "SMEMBERS", "M": "SMEMBERS",
+         "z": "ZRANGE", "Z": "ZRANGE"}
 
 
 def now_ms():
@@ -67,11 +70,22 @@ class Writer:
         numbers = (self.random.randrange(pool) for _ in range(count))
         return list({b"m%d:" % number + b"m" * 50: None for number in numbers})
 
+    def scores(self, pool, count):
+        return {member: b"%d" % self.random.randrange(-50, 1000)
+                for member in self.members(pool, count)}
+
     def next_change(self):
         dice, pick = self.random, self.random.choice
         hashes, sets = HASHES + LARGE_HASHES, SETS + LARGE_SETS
         stores = list(StoreMembers.COMBINE)
         kinds = [
+            (8, lambda: SetScores(pick(SORTED_SETS[:4]), self.scores(300, 3))),
+            (8, lambda: SetScores(pick(SORTED_SETS[4:]), self.scores(300, 10))),
+            (5, lambda: DeleteScores(pick(SORTED_SETS), self.members(300, 5))),
+            (3, lambda: StoreScores(pick(SORTED_SETS[:4]), dice.sample(SORTED_SETS, 2))),
+            (2, lambda: Copy(*dice.sample(SORTED_SETS, 2))),
+            (2, lambda: Expire(pick(SORTED_SETS), 3_600_000)),
+            (1, lambda: Delete([pick(SORTED_SETS)])),
             (8, lambda: AddMembers(pick(SETS), self.members(300, 3))),
             (8, lambda: AddMembers(pick(LARGE_SETS), self.members(300, 10))),
             (6, lambda: DeleteMembers(pick(sets), self.members(300, 5))),
@@ -147,7 +161,7 @@ class Writer:
 
     def names(self):
         names = STRINGS + COUNTERS + [f"a:{n}" for n in range(5)] + HASHES + LARGE_HASHES
-        return names + SETS + LARGE_SETS + self.one_shot_names + self.graves
+        return names + SETS + LARGE_SETS + SORTED_SETS + self.one_shot_names + self.graves
 
     def look(self, server, names):
         """What is under these names in both databases, in random order."""
@@ -164,19 +178,28 @@ class Writer:
         asked = now_ms()
         requests = []
         for name in names:
-            requests += [(READS.get(name[0], "GET"), name), ("PEXPIRETIME", name)]
+            read = READS.get(name[0], "GET")
+            all_of_it = ("0", "-1", "WITHSCORES") if read == "ZRANGE" else ()
+            requests += [(read, name, *all_of_it), ("PEXPIRETIME", name)]
         replies = connection.pipeline(requests, at_once=100)
         answered = now_ms()
         seen = {}
-        for (read, name), data, deadline in zip(requests[::2], replies[::2], replies[1::2]):
+        for (read, name, *_), data, deadline in zip(requests[::2], replies[::2], replies[1::2]):
             if isinstance(data, ReplyError):
                 raise AssertionError(f"{read} {name}: {data}")
-            if read == "HGETALL":
+            if read == "ZRANGE":
+                self.check_order(name, data)
+            if read in ("HGETALL", "ZRANGE"):
                 data = dict(zip(data[::2], data[1::2]))
             if read == "SMEMBERS":
                 data = dict.fromkeys(data, b"")
             seen[name] = Seen(data, deadline, asked, answered)
         return seen
+
+    def check_order(self, name, shown):
+        pairs = list(zip(map(int, shown[1::2]), shown[::2]))
+        if pairs != sorted(pairs):
+            raise AssertionError(f"{name} is not in order: {pairs}")
 
     def check(self, server):
         """Looks at everything. Returns how many changes had been made and not acknowledged."""

@@ -26,9 +26,10 @@ class Traces : public CommandTest {
   void put_unused_for_5_seconds(const std::string& line) {
     run("FLUSHALL");
     const Command* command = registry.find(line.substr(0, line.find(' ')));
-    run(command->group == Group::hash  ? "HSET k f v n 1"
-        : command->group == Group::set ? "SADD k a b c"
-                                       : "SET k 12345678");
+    run(command->group == Group::hash         ? "HSET k f v n 1"
+        : command->group == Group::set        ? "SADD k a b c"
+        : command->group == Group::sorted_set ? "ZADD k 1 a 2 b 3 c"
+                                              : "SET k 12345678");
     advance(5s);
   }
 };
@@ -116,6 +117,30 @@ TEST_F(Traces, AreThoseRedisLeaves) {
       {"SUNIONSTORE d k", true, true},
       {"SUNIONSTORE k k", true, true},
       {"SDIFFSTORE d k", true, true},
+      {"ZADD k 1 a", false, true},
+      {"ZINCRBY k 1 a", false, true},
+      {"ZREM k nobody", false, true},
+      {"ZCARD k", true, true},
+      {"ZSCORE k a", true, true},
+      {"ZMSCORE k a", true, true},
+      {"ZRANK k a", true, true},
+      {"ZCOUNT k 1 2", true, true},
+      {"ZLEXCOUNT k - +", true, true},
+      {"ZRANGE k 0 1", true, true},
+      {"ZRANGEBYSCORE k 0 1", true, true},
+      {"ZRANGESTORE d k 0 1", true, true},
+      {"ZREMRANGEBYRANK k 0 0", false, true},
+      {"ZREMRANGEBYSCORE k 0 1", false, true},
+      {"ZPOPMIN k", false, true},
+      {"ZPOPMAX k 1", false, true},
+      {"ZRANDMEMBER k", true, true},
+      {"ZRANDMEMBER k 2", true, true},
+      {"ZSCAN k 0", true, true},
+      {"ZUNION 1 k", true, true},
+      {"ZINTER 1 k", true, true},
+      {"ZDIFF 1 k", true, true},
+      {"ZINTERCARD 1 k", true, true},
+      {"ZUNIONSTORE d 1 k", true, true},
       {"KEYS k", false, false},
       {"SCAN 0 MATCH k", false, false},
       {"RANDOMKEY", false, false},

@@ -1,6 +1,7 @@
 """Random requests over few keys: mostly right ones, some bent out of shape."""
 
-KEYS = ["k:1", "k:2", "k:3", "k:4", "{k}:5", "h:1", "h:2", "h:3", "m:1", "m:2", "m:3", "m:4"]
+KEYS = ["k:1", "k:2", "k:3", "k:4", "{k}:5", "h:1", "h:2", "h:3", "m:1", "m:2", "m:3", "m:4",
+        "z:1", "z:2", "z:3"]
 FIELDS = ["f1", "f2", "f3", "f4", b"f\x00\r\n", "17"]
 # What numbers, options and names are bent to.
 ODD_WORDS = [
@@ -19,15 +20,16 @@ class RequestGenerator:
 
     def request(self):
         words = self.random.choice(self._families())()
-        if self.random.random() < 0.1:
+        # What is left of a set of which some members were taken at random, nobody knows.
+        if self.random.random() < 0.1 and words[0] != "SPOP":
             words = self._bend(list(words))
         return words
 
     def _families(self):
         # As often as people use them, more or less.
         return (
-            [self._string] * 6 + [self._hash] * 6 + [self._set] * 6 + [self._key] * 5
-            + [self._expiry] * 5
+            [self._string] * 6 + [self._hash] * 6 + [self._set] * 6
+            + [self._sorted_set] * 9 + [self._key] * 5 + [self._expiry] * 5
             + [self._database, self._connection, self._object]
         )
 
@@ -60,7 +62,18 @@ class RequestGenerator:
         return self.random.choice(KEYS[5:8] if self.random.random() < 0.9 else KEYS)
 
     def set_key(self):
-        return self.random.choice(KEYS[8:] if self.random.random() < 0.95 else KEYS)
+        return self.random.choice(KEYS[8:12] if self.random.random() < 0.95 else KEYS)
+
+    def sorted_set_key(self):
+        return self.random.choice(KEYS[12:] if self.random.random() < 0.95 else KEYS)
+
+    def any_set_key(self):
+        return self.sorted_set_key() if self.random.random() < 0.8 else self.set_key()
+
+    def score(self):
+        # Such as print alike with 17 digits and with the fewest.
+        return self._pick("0", "1", "2", "2", "3", "10", "-1", "1.5", "-2.25", "0.5", "1000", "1e3",
+                          "inf", "-inf", "+inf", "123456789012")
 
     def member(self):
         return self._pick(*(str(n) for n in range(12)), "07", "alice", "", b"f\x00\r\n", "-5",
@@ -206,6 +219,112 @@ class RequestGenerator:
                      *self._pick([], [], ["LIMIT", self._pick("0", "1", "3", "100", "-1", "x")])],
         ))()
 
+    def _sorted_set(self):
+        return self.random.choice((
+            self._scores, self._scores, self._scores, self._member_of_sorted_set,
+            self._member_of_sorted_set, self._sorted_range, self._sorted_range, self._sorted_range,
+            self._part_of_sorted_set, self._sorted_algebra,
+        ))()
+
+    def _scores(self):
+        key = self.sorted_set_key()
+        return self.random.choice((
+            lambda: ["ZADD", key, *self._score_pairs()],
+            lambda: ["ZADD", key, *self._score_pairs()],
+            lambda: ["ZADD", key, *self._zadd_options(), *self._score_pairs()],
+            lambda: ["ZADD", key, *self._zadd_options(), self.score(), self.member()],
+            lambda: ["ZADD", key, *self._many_scores()],
+            lambda: ["ZINCRBY", key, self.score(), self.member()],
+        ))()
+
+    def _score_pairs(self):
+        return [word for _ in range(self._pick(1, 2, 3, 5)) for word in (self.score(), self.member())]
+
+    def _zadd_options(self):
+        options = ("NX", "XX", "GT", "LT", "CH", "INCR")
+        return [self._letter_case(word) for word in options if self.random.random() < 0.25]
+
+    def _many_scores(self):
+        """Enough to make the sorted set a large one, for this server and for Redis."""
+        if self.random.random() < 0.7:
+            return [word for n in range(20) for word in (str(n), f"n{n}")]
+        return [word for n in range(300) for word in (str(n % 50), f"many:{n}" + "z" * 20)]
+
+    def _member_of_sorted_set(self):
+        key, member = self.sorted_set_key(), self.member()
+        return self.random.choice((
+            lambda: ["ZREM", key, *self._some(self.member)],
+            lambda: ["ZSCORE", key, member],
+            lambda: ["ZMSCORE", key, *self._some(self.member)],
+            lambda: [self._pick("ZRANK", "ZREVRANK"), key, member],
+            lambda: ["ZCARD", key],
+            lambda: ["ZRANDMEMBER", key, *self._random_score_options()],
+            lambda: ["ZSCAN", key, "0", *self._scan_options()],
+        ))()
+
+    def _random_score_options(self):
+        count = self._pick("0", "1", "2", "10", "-1", "-5", "1000")
+        return self.random.choice(([], [count], [count, "WITHSCORES"]))
+
+    def _score_ends(self):
+        return [self._pick("", "", "(") + self.score() for _ in range(2)]
+
+    def _word_ends(self):
+        return [self._pick("-", "+", "[", "(", "[many:2", "(many:1", "[n", "(5", "[alice")
+                for _ in range(2)]
+
+    def _limit(self):
+        return ["LIMIT", self._pick("0", "1", "2", "-1", "100"), self._pick("0", "1", "3", "-1")]
+
+    def _sorted_range(self):
+        key = self.sorted_set_key()
+        reverse = self._pick([], [], ["REV"])
+        scores = self._pick([], ["WITHSCORES"])
+        limit = self._limit() if self.random.random() < 0.4 else []
+        ranks = [self.index(), self.index()]
+        return self.random.choice((
+            lambda: ["ZRANGE", key, *ranks, *reverse, *scores],
+            lambda: ["ZRANGE", key, *self._score_ends(), "BYSCORE", *reverse, *limit, *scores],
+            lambda: ["ZREVRANGE", key, *ranks, *scores],
+            lambda: [self._pick("ZRANGEBYSCORE", "ZREVRANGEBYSCORE"), key, *self._score_ends(),
+                     *scores, *limit],
+            lambda: ["ZCOUNT", key, *self._score_ends()],
+            lambda: ["ZRANGESTORE", self.sorted_set_key(), key, *ranks, *reverse],
+            lambda: ["ZRANGESTORE", self.sorted_set_key(), key, *self._score_ends(), "BYSCORE",
+                     *reverse, *limit],
+            # By words, where the order is that of the words: of members all of one score.
+            lambda: ["ZRANGE", "w", *self._word_ends(), "BYLEX", *reverse, *limit],
+            lambda: [self._pick("ZRANGEBYLEX", "ZREVRANGEBYLEX"), "w", *self._word_ends(), *limit],
+            lambda: ["ZLEXCOUNT", "w", *self._word_ends()],
+            lambda: ["ZREMRANGEBYLEX", "w", *self._word_ends()],
+            lambda: ["ZADD", "w", *(word for name in self._some(self.member, 6)
+                                    for word in ("0", name))],
+        ))()
+
+    def _part_of_sorted_set(self):
+        key = self.sorted_set_key()
+        return self.random.choice((
+            lambda: ["ZREMRANGEBYRANK", key, self.index(), self.index()],
+            lambda: ["ZREMRANGEBYSCORE", key, *self._score_ends()],
+            lambda: [self._pick("ZPOPMIN", "ZPOPMAX"), key],
+            lambda: [self._pick("ZPOPMIN", "ZPOPMAX"), key, self._pick("0", "1", "3", "1000", "-1")],
+        ))()
+
+    def _sorted_algebra(self):
+        keys = self._some(self.any_set_key)
+        weights = ["WEIGHTS", *(self._pick("1", "2", "-1", "0.5", "0", "inf") for _ in keys)]
+        options = self._pick([], [], weights) + self._pick([], [], ["AGGREGATE", self._pick(
+            "SUM", "MIN", "max", "AVG")])
+        target = self.sorted_set_key()
+        return self.random.choice((
+            lambda: [self._pick("ZUNION", "ZINTER"), *self._counted(keys), *options,
+                     *self._pick([], ["WITHSCORES"])],
+            lambda: ["ZDIFF", *self._counted(keys), *self._pick([], ["WITHSCORES"])],
+            lambda: [self._pick("ZUNIONSTORE", "ZINTERSTORE"), target, *self._counted(keys), *options],
+            lambda: ["ZDIFFSTORE", target, *self._counted(keys)],
+            lambda: ["ZINTERCARD", *self._counted(keys), *self._pick([], ["LIMIT", "1"])],
+        ))()
+
     def _counted(self, keys):
         return [str(len(keys)), *keys]
 
@@ -229,7 +348,8 @@ class RequestGenerator:
         if self.random.random() < 0.3:
             options += ["COUNT", self._pick("1", "10", "1000", "0", "-1")]
         if types and self.random.random() < 0.3:
-            options += ["TYPE", self._pick("string", "hash", "HASH", "set", "list", "nonsense")]
+            options += ["TYPE", self._pick("string", "hash", "HASH", "set", "zset", "list",
+                                           "nonsense")]
         return options
 
     def _key(self):
@@ -288,7 +408,8 @@ class RequestGenerator:
             lambda: ["CLIENT", "GETNAME"],
             lambda: ["CLIENT", "NO-EVICT", self._pick("ON", "OFF", "MAYBE")],
             lambda: ["RESET"],
-            lambda: ["COMMAND", "GETKEYS", *self._pick(self._string, self._hash, self._set, self._key)()],
+            lambda: ["COMMAND", "GETKEYS", *self._pick(self._string, self._hash, self._set, self._sorted_set,
+                                                     self._key)()],
             lambda: ["AUTH", "secret"],
             lambda: ["NOSUCHCOMMAND", self.value(), self.key()],
             lambda: ["CLIENT", "NOSUCHTHING"],

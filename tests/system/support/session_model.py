@@ -243,6 +243,41 @@ class StoreMembers(Change):
         return [self.target, *self.sources]
 
 
+class SetScores(SetFields):
+    """A sorted set is a dict of scores as they are shown."""
+
+    def words(self):
+        return ["ZADD", self.name, *(word for pair in self.fields.items() for word in pair[::-1])]
+
+
+class DeleteScores(DeleteFields):
+    def words(self):
+        return ["ZREM", self.name, *self.fields]
+
+
+class StoreScores(Change):
+    """ZUNIONSTORE of two sorted sets, of each member its greater score."""
+
+    def __init__(self, target, sources):
+        self.target, self.sources = target, sources
+
+    def words(self):
+        return ["ZUNIONSTORE", self.target, "2", *self.sources, "AGGREGATE", "MAX"]
+
+    def apply(self, model):
+        scores = {}
+        for name in self.sources:
+            for member, score in (model.get(name) or Value({})).data.items():
+                scores[member] = max(scores.get(member, score), score, key=int)
+        model.pop(self.target, None)
+        if scores:
+            model[self.target] = Value(scores)
+        return len(scores)
+
+    def touched(self):
+        return [self.target, *self.sources]
+
+
 class Delete(Change):
     def __init__(self, names):
         self.names = names

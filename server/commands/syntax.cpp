@@ -14,7 +14,7 @@ using Type = Argument::Type;
 using Arguments = std::vector<Argument>;
 
 // What values are called that are not just strings.
-constexpr std::array<std::pair<std::string_view, Type>, 25> kTypes{{
+constexpr std::array<std::pair<std::string_view, Type>, 28> kTypes{{
     {"client-id", Type::integer},
     {"count", Type::integer},
     {"cursor", Type::integer},
@@ -34,12 +34,15 @@ constexpr std::array<std::pair<std::string_view, Type>, 25> kTypes{{
     {"offset", Type::integer},
     {"pattern", Type::pattern},
     {"protover", Type::integer},
+    {"score", Type::real},
     {"seconds", Type::integer},
     {"start", Type::integer},
+    {"stop", Type::integer},
     {"timeout", Type::integer},
     {"unix-time-milliseconds", Type::unix_time},
     {"unix-time-seconds", Type::unix_time},
     {"version", Type::integer},
+    {"weight", Type::integer},
 }};
 
 Type type_named(std::string_view name) {

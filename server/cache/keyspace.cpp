@@ -22,6 +22,12 @@ constexpr int kGenerationShift = kTagBits + 14;
 // A scan looks at as many buckets as it shall visit entries, and at no fewer than these.
 constexpr std::size_t kBucketsScannedMin = 200;
 
+std::unique_lock<Lock> lock_unless_held(Shard& shard, const Transaction* within) {
+  if (within == nullptr) return std::unique_lock(shard.lock);
+  CHECK(within->holds_all());
+  return {};
+}
+
 std::uint64_t random_number() {
   thread_local std::mt19937_64 numbers{std::random_device{}()};
   return numbers();
@@ -78,21 +84,6 @@ Result<void> Keyspace::Impl::read_mapping() {
   Journal::Unit unit(journal);
   write_mapping(unit);
   return {};
-}
-
-JournalPosition Keyspace::Impl::remap(const std::function<void(Journal::Unit&)>& change) {
-  std::lock_guard guard(remap_mutex);
-  for (std::size_t i = 0; i < kShards; ++i) shards[i].lock.lock();
-  JournalPosition position;
-  {
-    Journal::Unit unit(journal);
-    change(unit);
-    write_mapping(unit);
-    position = unit.position();
-  }
-  for (std::size_t i = 0; i < kShards; ++i) shards[i].lock.unlock();
-  parts_generation.fetch_add(1, std::memory_order_release);
-  return position;
 }
 
 // --- what comes from disk ---
@@ -227,12 +218,13 @@ void Keyspace::prefetch(std::span<const Key> keys) const {
 std::size_t Keyspace::databases() const { return impl_->options.databases; }
 Journal& Keyspace::journal() { return impl_->journal; }
 const Clock& Keyspace::clock() const { return impl_->clock; }
+const std::shared_ptr<Watches>& Keyspace::watches() const { return impl_->watches; }
 
-std::size_t Keyspace::size(std::uint16_t database) const {
+std::size_t Keyspace::size(std::uint16_t database, const Transaction* within) const {
   std::size_t keys = 0;
   for (std::size_t i = 0; i < Impl::kShards; ++i) {
     Shard& shard = impl_->shards[i];
-    const std::lock_guard guard(shard.lock);
+    const auto guard = lock_unless_held(shard, within);
     const ShardPart* const part = shard.part(impl_->id_of(database));
     if (part != nullptr) keys += part->table.size() - part->absent;
   }
@@ -240,28 +232,27 @@ std::size_t Keyspace::size(std::uint16_t database) const {
 }
 
 JournalPosition Keyspace::flush(std::uint16_t database) {
-  return impl_->remap([&](Journal::Unit& unit) {
-    unit.erase_database(impl_->ids[database]);
-    impl_->ids[database] = impl_->next_id++;
-  });
+  Transaction all(*this, Transaction::AllShards(), impl_->clock.now());
+  all.flush(database);
+  return all.finish();
 }
 
 JournalPosition Keyspace::flush_all() {
-  return impl_->remap([&](Journal::Unit& unit) {
-    for (DatabaseId& id : impl_->ids) {
-      unit.erase_database(id);
-      id = impl_->next_id++;
-    }
-  });
+  Transaction all(*this, Transaction::AllShards(), impl_->clock.now());
+  all.flush_all();
+  return all.finish();
 }
 
 JournalPosition Keyspace::swap(std::uint16_t a, std::uint16_t b) {
-  return impl_->remap([&](Journal::Unit&) { std::swap(impl_->ids[a], impl_->ids[b]); });
+  Transaction all(*this, Transaction::AllShards(), impl_->clock.now());
+  all.swap(a, b);
+  return all.finish();
 }
 
 std::uint64_t Keyspace::scan(std::uint16_t database, std::uint64_t cursor, std::size_t count,
-                             const std::function<void(const Entry&)>& visit) const {
-  const Time now = impl_->clock.now();
+                             const std::function<void(const Entry&)>& visit,
+                             const Transaction* within) const {
+  const Time now = within != nullptr ? within->now() : impl_->clock.now();
   std::size_t index = (cursor >> kTagBits) & (Impl::kShards - 1);
   auto tag = static_cast<std::uint32_t>(cursor & (SlotTable::kTags - 1));
   const auto generation = static_cast<std::uint8_t>(cursor >> kGenerationShift);
@@ -270,7 +261,7 @@ std::uint64_t Keyspace::scan(std::uint16_t database, std::uint64_t cursor, std::
   std::size_t buckets_left = std::max(kBucketsScannedMin, count);
   for (; index < Impl::kShards; ++index, tag = 0, check_generation = false) {
     Shard& shard = impl_->shards[index];
-    const std::lock_guard guard(shard.lock);
+    const auto guard = lock_unless_held(shard, within);
     // The order the cursor stands for is no more: this shard from its start again.
     if (check_generation && shard.generation != generation) tag = 0;
     const ShardPart* const part = shard.part(impl_->id_of(database));
@@ -290,12 +281,13 @@ std::uint64_t Keyspace::scan(std::uint16_t database, std::uint64_t cursor, std::
 }
 
 std::size_t Keyspace::walk(std::uint16_t database, std::size_t shard, std::size_t count,
-                           const std::function<void(const Entry&)>& visit) const {
-  const Time now = impl_->clock.now();
+                           const std::function<void(const Entry&)>& visit,
+                           const Transaction* within) const {
+  const Time now = within != nullptr ? within->now() : impl_->clock.now();
   std::size_t looked_at = 0;
   for (; shard < Impl::kShards && looked_at < count; ++shard, ++looked_at) {
     Shard& current = impl_->shards[shard];
-    const std::lock_guard guard(current.lock);
+    const auto guard = lock_unless_held(current, within);
     const ShardPart* const part = current.part(impl_->id_of(database));
     if (part == nullptr) continue;
     looked_at += part->table.size();
@@ -310,17 +302,19 @@ std::uint64_t Keyspace::random_cursor() {
   return random_number() & ((std::uint64_t{1} << kGenerationShift) - 1);
 }
 
-std::optional<std::string> Keyspace::random_key(std::uint16_t database,
-                                                std::uint64_t& cursor) const {
+std::optional<std::string> Keyspace::random_key(std::uint16_t database, std::uint64_t& cursor,
+                                                const Transaction* within) const {
   std::optional<std::string> chosen;
   std::uint64_t seen = 0;
-  cursor = scan(database, cursor, 1, [&](const Entry& entry) {
+  const auto choose = [&](const Entry& entry) {
     if (random_number() % ++seen == 0) chosen = std::string(entry.key());
-  });
+  };
+  cursor = scan(database, cursor, 1, choose, within);
   return chosen;
 }
 
 bool Keyspace::warm() const { return impl_->warm.load(std::memory_order_acquire); }
+bool Keyspace::settled() const { return impl_->settled.load(std::memory_order_acquire); }
 std::uint64_t Keyspace::loaded() const { return impl_->loaded.load(std::memory_order_relaxed); }
 std::uint64_t Keyspace::cold_reads() const {
   return impl_->cold_reads.load(std::memory_order_relaxed);
@@ -366,13 +360,13 @@ std::size_t Keyspace::Totals::keys() const {
   return keys;
 }
 
-Keyspace::Totals Keyspace::totals() const {
+Keyspace::Totals Keyspace::totals(const Transaction* within) const {
   Totals totals;
   totals.entry_bytes = Impl::kShards * (sizeof(Shard) + sizeof(DueSlot));
   totals.databases.resize(databases());
   for (std::size_t i = 0; i < Impl::kShards; ++i) {
     Shard& shard = impl_->shards[i];
-    const std::lock_guard guard(shard.lock);
+    const auto guard = lock_unless_held(shard, within);
     totals.hits += shard.hits;
     totals.misses += shard.misses;
     totals.expired += shard.expired;
@@ -387,11 +381,11 @@ Keyspace::Totals Keyspace::totals() const {
   return totals;
 }
 
-void Keyspace::reset_stats() {
+void Keyspace::reset_stats(const Transaction* within) {
   impl_->cold_reads = 0;
   for (std::size_t i = 0; i < Impl::kShards; ++i) {
     Shard& shard = impl_->shards[i];
-    const std::lock_guard guard(shard.lock);
+    const auto guard = lock_unless_held(shard, within);
     shard.hits = shard.misses = shard.expired = 0;
   }
 }

@@ -17,6 +17,7 @@
 #include "server/cache/journal.h"
 #include "server/cache/key.h"
 #include "server/cache/transaction.h"
+#include "server/cache/watches.h"
 #include "server/store/store.h"
 
 namespace sojourn::server {
@@ -70,9 +71,13 @@ class Keyspace {
   void prefetch(std::span<const Key> keys) const;
   std::size_t databases() const;
 
-  // --- whole databases; position: what a reply must wait for ---
-  std::size_t size(std::uint16_t database) const;  // keys, expired ones not yet removed too
-  // Gone at once for everybody; memory and disk are given back in small steps afterwards.
+  // --- whole databases ---
+  // What is asked for `within` a transaction that holds all shards locks none of them itself, and
+  // sees what the transaction has changed so far.
+
+  // Keys, expired ones not yet removed too.
+  std::size_t size(std::uint16_t database, const Transaction* within = nullptr) const;
+  // Each a transaction of its own; returns what a reply must wait for.
   JournalPosition flush(std::uint16_t database);
   JournalPosition flush_all();
   JournalPosition swap(std::uint16_t a, std::uint16_t b);
@@ -81,20 +86,25 @@ class Keyspace {
   // stay below 2^53, for clients that hold numbers as doubles. One call looks at a bounded number
   // of entries, so it may visit none. Nothing may be changed, and no lock taken, within `visit`.
   std::uint64_t scan(std::uint16_t database, std::uint64_t cursor, std::size_t count,
-                     const std::function<void(const Entry&)>& visit) const;
+                     const std::function<void(const Entry&)>& visit,
+                     const Transaction* within = nullptr) const;
   // Visits the live entries of whole shards, from this one on, until about `count` entries were
   // looked at; returns the shard to go on with, kNoShard at the end. A key that is there from the
   // first call to the last is visited once. As for scan(), nothing may be changed within `visit`.
   static constexpr std::size_t kNoShard = ~std::size_t{0};
   std::size_t walk(std::uint16_t database, std::size_t shard, std::size_t count,
-                   const std::function<void(const Entry&)>& visit) const;
+                   const std::function<void(const Entry&)>& visit,
+                   const Transaction* within = nullptr) const;
   // Some key among the next that a scan from `cursor` on meets, and moves the cursor on, to 0 at
   // the end. Nothing if it meets none: go on from there. Start at random_cursor().
-  std::optional<std::string> random_key(std::uint16_t database, std::uint64_t& cursor) const;
+  std::optional<std::string> random_key(std::uint16_t database, std::uint64_t& cursor,
+                                        const Transaction* within = nullptr) const;
   static std::uint64_t random_cursor();
 
   // --- warming: while the store's records are still being loaded, a key may be on disk only ---
   bool warm() const;
+  // resolve() has nothing to look for: no key is on disk only, or damaged there.
+  bool settled() const;
   // For INFO: records loaded so far; keys that requests had read from disk, since reset_stats().
   std::uint64_t loaded() const;
   std::uint64_t cold_reads() const;
@@ -111,9 +121,11 @@ class Keyspace {
   bool upkeep(std::size_t worker, std::size_t workers, std::chrono::microseconds budget);
   void set_active_expiry(bool on);  // DEBUG SET-ACTIVE-EXPIRE
 
+  const std::shared_ptr<Watches>& watches() const;  // for WatchedKey
+
   // Takes every shard's lock in turn, once: less than half a millisecond.
-  Totals totals() const;
-  void reset_stats();
+  Totals totals(const Transaction* within = nullptr) const;
+  void reset_stats(const Transaction* within = nullptr);
   std::size_t entry_bytes_of(const Entry& entry) const;  // MEMORY USAGE
 
   Journal& journal();

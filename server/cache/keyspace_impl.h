@@ -16,6 +16,7 @@
 #include "server/cache/large_hash.h"
 #include "server/cache/loader.h"
 #include "server/cache/shard.h"
+#include "server/cache/watches.h"
 #include "server/memory/evacuation.h"
 #include "server/memory/slab_heap.h"
 
@@ -32,14 +33,12 @@ struct Keyspace::Impl {
   static std::size_t shard_index(std::uint64_t hash) { return hash >> (64 - kShardBits); }
   Shard& shard_of(std::uint64_t hash) { return shards[shard_index(hash)]; }
 
-  // Which number a database has on disk. Changed only with every shard locked, so whoever holds any
-  // one shard's lock may read it.
+  // Which number a database has on disk. Changed only with every shard locked (by a Transaction
+  // that holds them all), so whoever holds any one shard's lock may read it.
   DatabaseId id_of(std::uint16_t database) const { return ids[database]; }
   // And back; nothing for a database that was flushed.
   std::optional<std::size_t> database_of(DatabaseId id) const;
   bool alive(DatabaseId id) const { return database_of(id).has_value(); }
-  // Makes `change` to ids while nobody else can look, writes the outcome, and wakes the sweepers.
-  JournalPosition remap(const std::function<void(Journal::Unit&)>& change);
   void write_mapping(Journal::Unit& unit) const;
   Result<void> read_mapping();
 
@@ -76,6 +75,7 @@ struct Keyspace::Impl {
   };
   bool expire(std::size_t worker, std::size_t workers, const std::function<bool()>& out_of_time);
   bool expire_shard(std::size_t index, DueSlot slot, Time now);
+  void note_gone(DatabaseId id, std::string_view key, std::size_t shard);
   bool clean_up(std::size_t worker, std::size_t workers, const std::function<bool()>& out_of_time);
   bool clean_shard(Shard& shard, std::size_t entries_max);
   bool make_way(std::size_t worker, std::size_t workers, const std::function<bool()>& out_of_time);
@@ -96,7 +96,6 @@ struct Keyspace::Impl {
   std::unique_ptr<std::atomic<DueSlot>[]> due;  // per shard; dense, so that upkeep reads little
   std::vector<DatabaseId> ids;
   DatabaseId next_id = 1;
-  std::mutex remap_mutex;
 
   std::atomic<bool> active_expiry;
   std::atomic<bool> warm{true};
@@ -107,6 +106,8 @@ struct Keyspace::Impl {
   std::atomic<std::uint64_t> damaged{0};
   std::mutex warm_mutex;
   std::vector<std::function<void()>> warm_waiters;
+
+  const std::shared_ptr<Watches> watches = std::make_shared<Watches>();  // see WatchedKey
 
   // Grows when parts may have to be given back; every worker then goes through its shards once.
   std::atomic<std::uint64_t> parts_generation{0};

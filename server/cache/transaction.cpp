@@ -24,10 +24,25 @@ Transaction::Transaction(Keyspace& keyspace, std::span<const Key> keys, Time now
   for (const std::uint16_t index : locked_) keyspace_.impl_->shards[index].lock.lock();
 }
 
+Transaction::Transaction(Keyspace& keyspace, AllShards, Time now)
+    : keyspace_(keyspace), now_(now), all_(true) {
+  for (std::size_t i = 0; i < Keyspace::Impl::kShards; ++i) {
+    keyspace_.impl_->shards[i].lock.lock();
+  }
+}
+
+void Transaction::unlock() {
+  Shard* const shards = keyspace_.impl_->shards.get();
+  for (const std::uint16_t index : locked_) shards[index].lock.unlock();
+  if (!all_) [[likely]]
+    return;
+  for (std::size_t i = 0; i < Keyspace::Impl::kShards; ++i) shards[i].lock.unlock();
+}
+
 Shard& Transaction::shard_of(const Key& key) {
   const auto index = static_cast<std::uint16_t>(Keyspace::Impl::shard_index(key.hash));
   CHECK(locked_.size() == 1 ? locked_[0] == index
-                            : std::binary_search(locked_.begin(), locked_.end(), index));
+                            : all_ || std::binary_search(locked_.begin(), locked_.end(), index));
   return keyspace_.impl_->shards[index];
 }
 
@@ -70,6 +85,7 @@ void Transaction::remove(const Key& key, const Shard::Found& found) {
   changes_.push_back(
       {.kind = Change::Kind::erased, .touch_row = found.entry()->touch_row(), .key = key});
   drop_collection(*found.entry());
+  keyspace_.impl_->watches->gone(key.database, key.hash);
   if (shard.warm) {
     released_.push_back(shard.remove(found));
     return;
@@ -166,7 +182,11 @@ void Transaction::set_deadline(const Key& key, Time deadline) {
   if (deadline <= now_) return remove(key, found);
   Entry& entry = *found.entry();
   const Time old = entry.deadline();
-  if (old == deadline) return;
+  if (old == deadline) {
+    // A change all the same to who watches the key.
+    changes_.push_back({.kind = Change::Kind::small_touch, .key = key});
+    return;
+  }
   Shard::count(*found.part, entry, -1);
   entry.set_deadline(deadline);
   Shard::count(*found.part, entry, +1);
@@ -462,18 +482,111 @@ void Transaction::put_sorted_set(const Key& key, std::span<const ScoredMember> m
   put_whole(key, ValueType::sorted_set, fields);
 }
 
+// --- whole databases ---
+
+// Changes so far are of databases as they were numbered so far.
+void Transaction::before_remap() {
+  CHECK(all_);
+  asked_for_ = true;
+  several().remapped = true;
+  for (std::size_t& i = several_->settled; i < changes_.size(); ++i) {
+    changes_[i].id = keyspace_.impl_->id_of(changes_[i].key.database);
+  }
+}
+
+// Who watches a key that either database has is told.
+void Transaction::touch_watched(std::uint16_t a, std::uint16_t b) {
+  Keyspace::Impl& impl = *keyspace_.impl_;
+  const auto there = [&](const Watches::Watch& watch, std::uint16_t database) {
+    const Shard::Found found =
+        impl.shard_of(watch.hash).find(impl.id_of(database), watch.name, watch.hash);
+    return found && found.entry()->present();
+  };
+  impl.watches->touch_if([&](const Watches::Watch& watch) {
+    if (watch.database != a && watch.database != b) return false;
+    return there(watch, a) || there(watch, b);
+  });
+}
+
+void Transaction::flush_one(std::uint16_t database) {
+  touch_watched(database, database);
+  DatabaseId& id = keyspace_.impl_->ids[database];
+  several_->flushed.push_back(id);
+  id = keyspace_.impl_->next_id++;
+}
+
+void Transaction::flush(std::uint16_t database) {
+  before_remap();
+  flush_one(database);
+}
+
+void Transaction::flush_all() {
+  before_remap();
+  for (std::uint16_t i = 0; i < keyspace_.impl_->ids.size(); ++i) flush_one(i);
+}
+
+void Transaction::swap(std::uint16_t a, std::uint16_t b) {
+  before_remap();
+  touch_watched(a, b);
+  std::swap(keyspace_.impl_->ids[a], keyspace_.impl_->ids[b]);
+}
+
+DatabaseId Transaction::id_of(const Change& change) const {
+  return change.id != 0 ? change.id : keyspace_.impl_->id_of(change.key.database);
+}
+
+// --- several commands ---
+
+Transaction::Several& Transaction::several() {
+  if (several_ == nullptr) several_ = std::make_unique<Several>();
+  return *several_;
+}
+
+void Transaction::own_bytes() {
+  const auto fresh = std::span(changes_).subspan(several().owned);
+  several_->owned = changes_.size();
+  std::size_t size = 0;
+  for (const Change& change : fresh) {
+    size += change.key.name.size() + change.field.size() + change.value.size();
+  }
+  if (size == 0) return;
+  char* at = several_->bytes.emplace_back(std::make_unique_for_overwrite<char[]>(size)).get();
+  for (Change& change : fresh) {
+    for (std::string_view* const view : {&change.key.name, &change.field, &change.value}) {
+      if (view->empty()) continue;
+      std::memcpy(at, view->data(), view->size());
+      *view = {at, view->size()};
+      at += view->size();
+    }
+  }
+}
+
+void Transaction::next_command() {
+  if (changes_.empty()) return;
+  own_bytes();
+  // Changes point to large hashes still.
+  const auto kept =
+      std::partition(released_.begin() + several_->released, released_.end(),
+                     [](const Entry* entry) { return entry->large_hash() != nullptr; });
+  std::for_each(kept, released_.end(), [this](Entry* entry) { keyspace_.impl_->release(entry); });
+  released_.erase(kept, released_.end());
+  several_->released = static_cast<std::ptrdiff_t>(released_.size());
+}
+
 // --- the end ---
 
 JournalPosition Transaction::finish() {
   if (finished_) return 0;
   finished_ = true;
   JournalPosition position = 0;
-  if (!changes_.empty()) {
+  const bool remapped = several_ != nullptr && several_->remapped;
+  if (!changes_.empty() || remapped) {
     Journal::Unit unit(keyspace_.impl_->journal);
     write(unit);
     if (asked_for_) position = unit.position();
   }
-  for (const std::uint16_t index : locked_) keyspace_.impl_->shards[index].lock.unlock();
+  unlock();
+  if (remapped) keyspace_.impl_->parts_generation.fetch_add(1, std::memory_order_release);
   for (Entry* const entry : released_) keyspace_.impl_->release(entry);
   return position;
 }
@@ -489,13 +602,16 @@ void Transaction::write(Journal::Unit& unit) {
   for (const Change& change : changes_) {
     if (change.kind == Change::Kind::collection_erased) unit.erase_collection(change.collection);
   }
+  if (several_ == nullptr || !several_->remapped) [[likely]]
+    return;
+  for (const DatabaseId id : several_->flushed) unit.erase_database(id);
+  keyspace_.impl_->write_mapping(unit);
 }
 
 void Transaction::write_rows(Journal::Unit& unit, const Change& change) {
   switch (change.kind) {
     case Change::Kind::erased:
-      return unit.erase(keyspace_.impl_->id_of(change.key.database), change.key.name,
-                        change.touch_row);
+      return unit.erase(id_of(change), change.key.name, change.touch_row);
     case Change::Kind::field:
       return unit.put_field(change.collection, change.field, change.value);
     case Change::Kind::score:
@@ -531,7 +647,7 @@ RecordType record_type(const Entry& entry) {
 
 void Transaction::write_record(Journal::Unit& unit, const Change& change) {
   Keyspace::Impl& impl = *keyspace_.impl_;
-  const DatabaseId id = impl.id_of(change.key.database);
+  const DatabaseId id = id_of(change);
   const Shard::Found found = shard_of(change.key).find(id, change.key.name, change.key.hash);
   if (!found || !found.entry()->dirty()) return;
   Entry& entry = *found.entry();
@@ -560,7 +676,7 @@ void Transaction::write_touch(Journal::Unit& unit, const Change& change) {
       change.kind == Kind::field || change.kind == Kind::score || change.kind == Kind::field_erased;
   if (!touch && !field) return;
   Keyspace::Impl& impl = *keyspace_.impl_;
-  const DatabaseId id = impl.id_of(change.key.database);
+  const DatabaseId id = id_of(change);
   const Shard::Found found = shard_of(change.key).find(id, change.key.name, change.key.hash);
   if (!found || !found.entry()->present()) return;
   Entry& entry = *found.entry();

@@ -3,9 +3,11 @@
 #include <boost/container/small_vector.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "server/base/clock.h"
 #include "server/cache/entry.h"
@@ -19,22 +21,29 @@ namespace sojourn::server {
 
 class Keyspace;
 
-// One command's hold on its keys: their shards are locked, in ascending order, from begin to end.
-// Changes are seen by nobody else before the end, and reach the journal there, as one unit.
+// One command's hold on its keys, or that of several commands which are one (EXEC): their shards
+// are locked, in ascending order, from begin to end. Changes are seen by nobody else before the
+// end, and reach the journal there, as one unit.
 //
 // Only keys it was made with (in any database) may be asked for: anything else is a bug and ends
-// the process. Entries and views hold until the next change through the transaction; names, fields
-// and values passed in must hold until finish().
+// the process. Made with AllShards it holds every key there can be, and whole databases; everybody
+// else waits meanwhile, so that is for what cannot be had otherwise.
+// Entries and views hold until the next change through the transaction; names, fields and values
+// passed in must hold until next_command() or finish().
 // Expired entries are never seen: find() and peek() remove them on the way.
 class Transaction {
  public:
   // `keyspace` must know all the keys: see Keyspace::resolve().
   Transaction(Keyspace& keyspace, std::span<const Key> keys, Time now);
+  // The keyspace should be warm: a key that is on disk only would be taken for absent.
+  struct AllShards {};
+  Transaction(Keyspace& keyspace, AllShards, Time now);
   ~Transaction() { finish(); }
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
 
   Time now() const { return now_; }
+  bool holds_all() const { return all_; }
 
   // What the key holds, or nullptr. find() counts in keyspace_hits or _misses and renews the access
   // time, or one of the two; peek() leaves no trace.
@@ -78,6 +87,17 @@ class Transaction {
   void put_set(const Key& key, std::span<const std::string_view> members);
   void put_sorted_set(const Key& key, std::span<const ScoredMember> members);
 
+  // Whole databases, in order with the changes of keys; for who holds_all(). What was in a flushed
+  // one is gone at once for everybody; memory and disk are given back in small steps afterwards.
+  void flush(std::uint16_t database);
+  void flush_all();
+  void swap(std::uint16_t a, std::uint16_t b);
+
+  // One of several commands is done: what was passed in need not hold any longer, and what the
+  // command replaced is freed.
+  void next_command();
+  // Values that were replaced and are not freed yet.
+  std::size_t replaced() const { return released_.size(); }
   // Writes the changes to the journal and unlocks. Returns the place a reply must wait for; 0 when
   // nothing changed but what had expired anyway. Done by the destructor if not before.
   JournalPosition finish();
@@ -97,6 +117,7 @@ class Transaction {
     };
     Kind kind;
     bool touch_row = false;
+    DatabaseId id = 0;  // whose key it is; 0: of the database that has the key's number now
     Key key;
     std::uint64_t collection = 0;
     const LargeHash* hash = nullptr;
@@ -105,6 +126,21 @@ class Transaction {
     double score = 0;
   };
 
+  // What only a transaction of several commands needs, or one that holds everything.
+  struct Several {
+    std::vector<std::unique_ptr<char[]>> bytes;  // what changes point to, one piece a command
+    std::size_t owned = 0;                       // of changes_, those whose bytes are ours
+    std::size_t settled = 0;                     // and those that know whose key theirs is
+    std::ptrdiff_t released = 0;                 // of released_, those that must stay
+    std::vector<DatabaseId> flushed;
+    bool remapped = false;
+  };
+  Several& several();
+  void own_bytes();
+  void before_remap();
+  void touch_watched(std::uint16_t a, std::uint16_t b);
+  void flush_one(std::uint16_t database);
+  DatabaseId id_of(const Change& change) const;
   Shard& shard_of(const Key& key);
   Shard::Found look_up(const Key& key);  // without expired and absent entries
   void remove(const Key& key, const Shard::Found& found);
@@ -130,6 +166,7 @@ class Transaction {
   };
   void put_whole(const Key& key, ValueType type, std::span<const Member> members);
   void drop_collection(const Entry& entry);
+  void unlock();
   void write(Journal::Unit& unit);
   void write_rows(Journal::Unit& unit, const Change& change);
   void write_record(Journal::Unit& unit, const Change& change);
@@ -137,10 +174,12 @@ class Transaction {
 
   Keyspace& keyspace_;
   const Time now_;
-  boost::container::small_vector<std::uint16_t, 4> locked_;  // shards, ascending
+  const bool all_ = false;
+  boost::container::small_vector<std::uint16_t, 4> locked_;  // shards, ascending; none if all_
   boost::container::small_vector<Change, 2> changes_;
   // Freed at the end, without a lock held; until then changes_ may point into them.
   boost::container::small_vector<Entry*, 2> released_;
+  std::unique_ptr<Several> several_;
   bool asked_for_ = false;  // some change is more than the removal of something expired
   bool finished_ = false;
 };

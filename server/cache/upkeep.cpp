@@ -29,6 +29,14 @@ bool Keyspace::Impl::expire(std::size_t worker, std::size_t workers,
   return false;
 }
 
+// To who watches the key.
+void Keyspace::Impl::note_gone(DatabaseId id, std::string_view key, std::size_t shard) {
+  if (!watches->any(std::uint64_t{shard} << (64 - kShardBits))) [[likely]]
+    return;
+  const auto database = database_of(id);
+  if (database) watches->gone(static_cast<std::uint16_t>(*database), hash_with(secret, key));
+}
+
 // True when something was due in the shard.
 bool Keyspace::Impl::expire_shard(std::size_t index, DueSlot slot, Time now) {
   Shard& shard = shards[index];
@@ -43,6 +51,7 @@ bool Keyspace::Impl::expire_shard(std::size_t index, DueSlot slot, Time now) {
     if (alive(id) && entry->large_hash() != nullptr) {
       unit.erase_collection(entry->large_hash()->collection());
     }
+    note_gone(id, entry->key(), index);
     if (!shard.warm) {
       // The record may still be found on disk by whoever is loading: remember that it is gone.
       Entry* const absent = Entry::make(*heap, entry->key(), 0);

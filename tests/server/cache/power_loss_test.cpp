@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <deque>
 #include <map>
+#include <optional>
 #include <random>
 #include <set>
+#include <span>
 
 #include "server/cache/sorted_set_view.h"
 #include "server/store/rocks_store.h"
@@ -84,8 +86,49 @@ class SessionsAtPowerLoss : public KeyspaceTest, public ::testing::WithParamInte
 
   std::string field() { return "f" + std::to_string(roll(kFieldPool)); }
 
+  // The transaction of one change: of its own, or that of all the changes that are to be one.
+  class Doing {
+   public:
+    Doing(SessionsAtPowerLoss& test, std::span<const Key> keys) : several_(test.several_) {
+      if (several_ == nullptr) own_.emplace(*test.keyspace_, keys, test.clock_.now());
+    }
+    Transaction* operator->() { return several_ != nullptr ? several_ : &*own_; }
+    JournalPosition finish() {
+      if (several_ == nullptr) return own_->finish();
+      several_->next_command();
+      return 0;
+    }
+
+   private:
+    Transaction* const several_;
+    std::optional<Transaction> own_;
+  };
+  friend class Doing;
+
+  // Within a transaction its keys are known, and their shards held.
+  Key key(std::string_view name) {
+    return several_ != nullptr ? keyspace_->key(0, name) : KeyspaceTest::key(name);
+  }
+
+  // As EXEC does it: all of these or none are there after the power is back.
+  JournalPosition change_several(Model& model) {
+    std::vector<Key> keys;
+    for (const std::string& name : names_) keys.push_back(key(name));
+    std::optional<Transaction> transaction;
+    if (keyspace_->warm() && roll(2) == 0) {
+      transaction.emplace(*keyspace_, Transaction::AllShards(), clock_.now());
+    } else {
+      transaction.emplace(*keyspace_, keys, clock_.now());
+    }
+    several_ = &*transaction;
+    for (std::size_t i = 2 + roll(6); i > 0; --i) change(model);
+    several_ = nullptr;
+    return transaction->finish();
+  }
+
   // One change, done to the keyspace and to the model; returns the place it must wait for.
   JournalPosition change(Model& model) {
+    if (several_ == nullptr && roll(6) == 0) return change_several(model);
     switch (roll(30)) {
       case 0:
         return set_deadline_of(model, pick(kStrings), true);
@@ -141,20 +184,21 @@ class SessionsAtPowerLoss : public KeyspaceTest, public ::testing::WithParamInte
   JournalPosition put_text(Model& model, const std::string& name, Time deadline) {
     model[name] = {value(), {}, deadline, deadline};
     const Key k = key(name);
-    Transaction tx(*keyspace_, {&k, 1}, clock_.now());
-    tx.put_string(k, model[name].text, deadline);
+    Doing tx(*this, {&k, 1});
+    tx->put_string(k, model[name].text, deadline);
     return tx.finish();
   }
   // A name that is used once: when its time has passed, or it was deleted, it must stay away.
   JournalPosition put_short_lived(Model& model) {
+    if (several_ != nullptr && !several_->holds_all()) return 0;
     return put_text(model, "x:" + std::to_string(++rising_), in(Millis(1 + roll(400))));
   }
   JournalPosition put_two(Model& model) {
     const Key keys[] = {key("s:0"), key("s:1")};
-    Transaction tx(*keyspace_, keys, clock_.now());
+    Doing tx(*this, keys);
     for (const Key& k : keys) {
       Held& held = model[std::string(k.name)] = {value(), {}, kNever, kNever};
-      tx.put_string(k, held.text, kNever);
+      tx->put_string(k, held.text, kNever);
     }
     return tx.finish();
   }
@@ -163,9 +207,9 @@ class SessionsAtPowerLoss : public KeyspaceTest, public ::testing::WithParamInte
     std::map<std::string, std::string> fresh;
     for (std::size_t i = 0; i < 8; ++i) fresh[field()] = value();
     const Key k = key(name);
-    Transaction tx(*keyspace_, {&k, 1}, clock_.now());
+    Doing tx(*this, {&k, 1});
     for (const auto& [field, text] : fresh) {
-      EXPECT_EQ(tx.put_field(k, field, text), !fields.contains(field));
+      EXPECT_EQ(tx->put_field(k, field, text), !fields.contains(field));
       fields[field] = text;
     }
     return tx.finish();
@@ -175,10 +219,10 @@ class SessionsAtPowerLoss : public KeyspaceTest, public ::testing::WithParamInte
     if (held == model.end()) return 0;
     const std::set<std::string> dropped{field(), field(), field(), field(), field()};
     const Key k = key(name);
-    Transaction tx(*keyspace_, {&k, 1}, clock_.now());
+    Doing tx(*this, {&k, 1});
     for (const std::string& field : dropped) {
       if (held->second.fields.empty()) break;  // the key went with its last field
-      EXPECT_EQ(tx.erase_field(k, field), held->second.fields.erase(field) == 1);
+      EXPECT_EQ(tx->erase_field(k, field), held->second.fields.erase(field) == 1);
     }
     if (held->second.fields.empty()) model.erase(held);
     return tx.finish();
@@ -194,8 +238,8 @@ class SessionsAtPowerLoss : public KeyspaceTest, public ::testing::WithParamInte
     for (const std::string& text : fresh) members[text] = "";
     const std::vector<std::string_view> words(fresh.begin(), fresh.end());
     const Key k = key(name);
-    Transaction tx(*keyspace_, {&k, 1}, clock_.now());
-    EXPECT_EQ(tx.add_members(k, words), members.size() - before);
+    Doing tx(*this, {&k, 1});
+    EXPECT_EQ(tx->add_members(k, words), members.size() - before);
     return tx.finish();
   }
   JournalPosition drop_members(Model& model, const std::string& name) {
@@ -207,8 +251,8 @@ class SessionsAtPowerLoss : public KeyspaceTest, public ::testing::WithParamInte
     if (held->second.fields.empty()) model.erase(held);
     const std::vector<std::string_view> words(dropped.begin(), dropped.end());
     const Key k = key(name);
-    Transaction tx(*keyspace_, {&k, 1}, clock_.now());
-    EXPECT_EQ(tx.erase_members(k, words), there);
+    Doing tx(*this, {&k, 1});
+    EXPECT_EQ(tx->erase_members(k, words), there);
     return tx.finish();
   }
   JournalPosition put_scores(Model& model, const std::string& name) {
@@ -216,9 +260,9 @@ class SessionsAtPowerLoss : public KeyspaceTest, public ::testing::WithParamInte
     std::map<std::string, std::string> fresh;
     for (std::size_t i = 0; i < 8; ++i) fresh[member()] = std::to_string(roll(1000));
     const Key k = key(name);
-    Transaction tx(*keyspace_, {&k, 1}, clock_.now());
+    Doing tx(*this, {&k, 1});
     for (const auto& [text, score] : fresh) {
-      EXPECT_EQ(tx.put_score(k, {std::stod(score), text}), !scores.contains(text));
+      EXPECT_EQ(tx->put_score(k, {std::stod(score), text}), !scores.contains(text));
       scores[text] = score;
     }
     return tx.finish();
@@ -233,9 +277,9 @@ class SessionsAtPowerLoss : public KeyspaceTest, public ::testing::WithParamInte
     if (source->second.fields.empty()) model.erase(source);
     model[to].fields[moved] = "";
     const Key keys[] = {key(from), key(to)};
-    Transaction tx(*keyspace_, keys, clock_.now());
-    EXPECT_EQ(tx.erase_members(keys[0], {&word, 1}), 1u);
-    tx.add_members(keys[1], {&word, 1});
+    Doing tx(*this, keys);
+    EXPECT_EQ(tx->erase_members(keys[0], {&word, 1}), 1u);
+    tx->add_members(keys[1], {&word, 1});
     return tx.finish();
   }
   JournalPosition store_union(Model& model, const std::string& name, const std::string& other) {
@@ -250,14 +294,14 @@ class SessionsAtPowerLoss : public KeyspaceTest, public ::testing::WithParamInte
     std::vector<std::string_view> words;
     for (const auto& [text, none] : members) words.push_back(text);
     const Key k = key(name);
-    Transaction tx(*keyspace_, {&k, 1}, clock_.now());
-    tx.put_set(k, words);
+    Doing tx(*this, {&k, 1});
+    tx->put_set(k, words);
     return tx.finish();
   }
   JournalPosition drop(Model& model, const std::string& name) {
     const Key k = key(name);
-    Transaction tx(*keyspace_, {&k, 1}, clock_.now());
-    EXPECT_EQ(tx.erase(k), model.erase(name) == 1) << name;
+    Doing tx(*this, {&k, 1});
+    EXPECT_EQ(tx->erase(k), model.erase(name) == 1) << name;
     return tx.finish();
   }
   JournalPosition set_deadline_of(Model& model, const std::string& name, bool later) {
@@ -271,15 +315,15 @@ class SessionsAtPowerLoss : public KeyspaceTest, public ::testing::WithParamInte
     const bool may_wait = old != kNever && fresh != kNever && fresh > old;
     held->second.earliest = may_wait ? fresh - 1s : fresh;
     const Key k = key(name);
-    Transaction tx(*keyspace_, {&k, 1}, clock_.now());
-    tx.set_deadline(k, fresh);
+    Doing tx(*this, {&k, 1});
+    tx->set_deadline(k, fresh);
     return tx.finish();
   }
   JournalPosition move(Model& model, const std::string& from, const std::string& to) {
     if (!model.contains(from) || from == to) return 0;
     const Key keys[] = {key(from), key(to)};
-    Transaction tx(*keyspace_, keys, clock_.now());
-    tx.rename(keys[0], keys[1]);
+    Doing tx(*this, keys);
+    tx->rename(keys[0], keys[1]);
     model[to] = model[from];
     model.erase(from);
     return tx.finish();
@@ -287,14 +331,17 @@ class SessionsAtPowerLoss : public KeyspaceTest, public ::testing::WithParamInte
   JournalPosition duplicate(Model& model, const std::string& from, const std::string& to) {
     if (!model.contains(from) || from == to) return 0;
     const Key keys[] = {key(from), key(to)};
-    Transaction tx(*keyspace_, keys, clock_.now());
-    tx.copy(keys[0], keys[1]);
+    Doing tx(*this, keys);
+    tx->copy(keys[0], keys[1]);
     model[to] = model[from];
     return tx.finish();
   }
   JournalPosition flush_all(Model& model) {
+    if (several_ != nullptr && !several_->holds_all()) return 0;
     model.clear();
-    return keyspace_->flush(0);
+    if (several_ == nullptr) return keyspace_->flush(0);
+    several_->flush(0);
+    return 0;
   }
 
   void forget_the_expired(Model& model) {
@@ -406,6 +453,7 @@ class SessionsAtPowerLoss : public KeyspaceTest, public ::testing::WithParamInte
     return names;
   }();
   std::vector<std::string> gone_;
+  Transaction* several_ = nullptr;
 };
 
 INSTANTIATE_TEST_SUITE_P(Lives, SessionsAtPowerLoss, ::testing::Range(1, 7));

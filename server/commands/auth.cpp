@@ -128,6 +128,7 @@ void hello(Call& call) {
 
 void reset(Call& call) {
   ConnectionState& connection = call.connection;
+  connection.multi.reset();
   connection.database = 0;
   connection.name.clear();
   connection.version = protocol::Version::resp2;

@@ -56,6 +56,10 @@ class Call {
   protocol::Words words() const { return words_; }
   // The words after the name (and subcommand).
   Args args();
+  // The transaction this runs in: of a command whose row declares keys its own, which holds them;
+  // in EXEC that of all that is queued, which for a command with kAllShards holds all shards; else
+  // null: the keyspace's own functions then lock what they need.
+  Transaction* held() const { return transaction_; }
   // The request's keys, locked before the handler runs; for commands whose row declares keys.
   Transaction& tx() { return *transaction_; }
   std::span<const Key> keys() const { return keys_; }
@@ -80,8 +84,7 @@ class Call {
     return true;
   }
 
-  // Holds a text that the handler made until the transaction is finished, which the names, fields
-  // and values given to it must outlive.
+  // Holds a text that the handler made as long as the call, and so until the transaction has it.
   std::string_view keep(std::string text) { return kept_.emplace_front(std::move(text)); }
 
   // An error reply, "ERR ..." with its code. Nothing may have been changed.

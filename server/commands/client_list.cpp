@@ -19,6 +19,7 @@ std::int64_t seconds_between(Time from, Time to) {
 
 std::string flags_of(const ConnectionState& state) {
   std::string flags;
+  if (state.multi.open()) flags += 'x';
   if (state.close_after_reply) flags += 'c';
   if (state.peer_address.starts_with('/')) flags += 'U';
   if (state.no_evict) flags += 'e';
@@ -45,14 +46,18 @@ void append_line(std::string& out, const ConnectionState& state, const Call& cal
                  state.id, state.peer_address, state.local_address, state.descriptor, state.name,
                  seconds_between(state.connected_at, call.now),
                  seconds_between(state.last_request_at, call.now), flags_of(state), state.database);
-  fmt::format_to(end, " sub=0 psub=0 ssub=0 multi=-1 qbuf={} qbuf-free={} argv-mem={} multi-mem=0",
-                 state.input_bytes, input_memory - state.input_bytes, arguments);
-  fmt::format_to(end, " rbs={} rbp={} obl={} oll=0 omem={} tot-mem={} events={} cmd={}",
-                 output_memory, std::max(output_memory, state.output_capacity_max),
-                 state.output_bytes, state.output_bytes > 0 ? output_memory : 0,
-                 sizeof(ConnectionState) + input_memory + output_memory + arguments,
-                 state.output_bytes > 0 ? "rw" : "r",
-                 state.last_command != nullptr ? state.last_command->full_name : "NULL");
+  const bool open = state.multi.open();
+  const std::size_t queued_bytes = open ? state.multi->queued_bytes() : 0;
+  fmt::format_to(end, " sub=0 psub=0 ssub=0 multi={} qbuf={} qbuf-free={} argv-mem={} multi-mem={}",
+                 open ? static_cast<std::int64_t>(state.multi->queued_count()) : -1,
+                 state.input_bytes, input_memory - state.input_bytes, arguments, queued_bytes);
+  fmt::format_to(
+      end, " rbs={} rbp={} obl={} oll=0 omem={} tot-mem={} events={} cmd={}", output_memory,
+      std::max(output_memory, state.output_capacity_max), state.output_bytes,
+      state.output_bytes > 0 ? output_memory : 0,
+      sizeof(ConnectionState) + input_memory + output_memory + arguments + state.multi.bytes(),
+      state.output_bytes > 0 ? "rw" : "r",
+      state.last_command != nullptr ? state.last_command->full_name : "NULL");
   fmt::format_to(end, " user={} redir=-1 resp={} lib-name={} lib-ver={}", state.user,
                  static_cast<int>(state.version), state.library_name, state.library_version);
 }

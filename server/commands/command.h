@@ -46,6 +46,15 @@ enum Flags : std::uint32_t {
   kNoAsyncLoading = 1u << 23,  // COMMAND INFO only
   kSecretWords = 1u << 24,     // its words are not for the slow log (AUTH)
   kUnordered = 1u << 31,       // COMMAND INFO: what it returns has no order
+  // --- in transactions ---
+  kTransactionCategory = 1u << 25,  // ACL category @transaction
+  kNotQueued = 1u << 26,            // runs at once between MULTI and EXEC
+  kRunsQueue = 1u << 27,            // runs what is queued (EXEC)
+  // Looks at, or changes, more than keys its row declares: where it is queued, EXEC holds all
+  // shards; see Call::held().
+  kAllShards = 1u << 28,
+  kSelects = 1u << 29,  // what is queued behind it runs in another database
+  kWaits = 1u << 30,    // may ask to be run again later, which EXEC cannot: not queued
 };
 constexpr Flags operator|(Flags a, Flags b) {
   return static_cast<Flags>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
@@ -115,13 +124,14 @@ constexpr KeySpec noted(std::string_view notes, KeySpec keys) {
 
 enum class Group : std::uint8_t {
   connection,
+  transactions,
   generic,
   string,
   hash,
   set,
   sorted_set,
   server,
-  scripting
+  scripting,
 };
 
 // Everything the server knows of a command. One word, lower case; a container (CLIENT, CONFIG) has

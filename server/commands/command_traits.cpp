@@ -67,6 +67,7 @@ std::vector<std::string_view> acl_categories(const Command& row) {
   add(!has(row, kFast), "slow");
   add(has(row, kAdmin | kDangerous), "dangerous");
   add(has(row, kConnection), "connection");
+  add(has(row, kTransactionCategory), "transaction");
   add(row.group == Group::scripting && !container, "scripting");
   return names;
 }
@@ -89,6 +90,8 @@ std::string_view group_name(Group group) {
   switch (group) {
     case Group::connection:
       return "connection";
+    case Group::transactions:
+      return "transactions";
     case Group::generic:
       return "generic";
     case Group::string:

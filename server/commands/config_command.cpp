@@ -30,7 +30,7 @@ void config_set(Call& call) {
 
 void config_resetstat(Call& call) {
   call.services.metrics.reset();
-  call.services.keyspace.reset_stats();
+  call.services.keyspace.reset_stats(call.held());
   call.services.gauges->reset_peak();
   call.reply.ok();
 }

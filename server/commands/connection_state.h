@@ -11,6 +11,7 @@
 #include "server/base/clock.h"
 #include "server/cache/journal.h"
 #include "server/commands/command.h"
+#include "server/commands/multi.h"
 #include "server/commands/unfinished.h"
 
 namespace sojourn::server {
@@ -40,6 +41,8 @@ struct ConnectionState {
   bool no_evict = false;  // CLIENT NO-EVICT
   enum class ReplyMode : std::uint8_t { on, off, skip_next, skip_this } reply_mode = ReplyMode::on;
   bool close_after_reply = false;
+  // An EXEC ran commands that change what CLIENT LIST shows of this.
+  bool shown_changed = false;
   Time connected_at{};
   Time last_request_at{};
   const Command* last_command = nullptr;
@@ -61,6 +64,7 @@ struct ConnectionState {
   Time first_run_at{};
   std::shared_ptr<Awaited> awaited;
   OwnUnfinished unfinished;
+  OwnMulti multi;
 };
 
 }  // namespace sojourn::server

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cmath>
+#include <optional>
 
 #include "server/commands/awaited_call.h"
 #include "server/commands/generic.h"
@@ -55,7 +56,9 @@ void debug_object(Call& call) {
   constexpr Millis kStep{10};
   if (!keyspace.warm()) return call.run_again_at(call.now + kStep);
   const std::array keys{keyspace.key(call.connection.database, call.words()[2])};
-  Transaction transaction(keyspace, keys, call.now);
+  std::optional<Transaction> own;
+  if (call.held() == nullptr) own.emplace(keyspace, keys, call.now);
+  Transaction& transaction = own ? *own : *call.held();
   const Entry* entry = transaction.peek(keys[0]);
   if (entry == nullptr) return call.refuse("ERR no such key");
   call.reply.simple(fmt::format(

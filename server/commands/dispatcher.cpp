@@ -80,7 +80,6 @@ Dispatcher::Outcome Dispatcher::run(ConnectionState& connection, protocol::Words
   if (connection.reply_mode == ReplyMode::skip_next) connection.reply_mode = ReplyMode::skip_this;
   connection.last_request_at = now;
 
-  const std::size_t reply_begin = out.size();
   protocol::ReplyWriter reply(out, connection.version);
   Request request{.services = services_,
                   .settings = *settings_,
@@ -90,32 +89,61 @@ Dispatcher::Outcome Dispatcher::run(ConnectionState& connection, protocol::Words
                   .now = now,
                   .wake = wake,
                   .command = services_.registry.find_row(words)};
-  if (!fits(request)) [[unlikely]] {
-    request.rejected = true;
-  } else {
-    switch (pass_gates(request, again_at_)) {
-      case Verdict::pass:
-        if (const Outcome outcome = run_row(request); outcome != Outcome::done) {
-          if (connection.reply_mode != ReplyMode::on) out.resize(reply_begin);
-          return outcome;
+  if (connection.multi) [[unlikely]]
+    return run_in_multi(request);
+  return run_if_admitted(request, admit(request));
+}
+
+Verdict Dispatcher::admit(Request& request, std::uint32_t more_flags) {
+  if (!fits(request)) [[unlikely]]
+    return turn_away(request);
+  request.flags = request.command->flags | more_flags;
+  const Verdict verdict = pass_gates(request, again_at_);
+  return verdict == Verdict::refuse ? turn_away(request) : verdict;
+}
+
+// The reply says why.
+Verdict Dispatcher::turn_away(Request& request) {
+  request.rejected = true;
+  request.connection.unfinished.request.reset();
+  const Command* const command = request.command;
+  if (command != nullptr && (command->flags & kRunsQueue) != 0) abort_exec(request);
+  return Verdict::refuse;
+}
+
+Dispatcher::Outcome Dispatcher::run_if_admitted(Request& request, Verdict verdict) {
+  switch (verdict) {
+    case Verdict::pass:
+      if (const Outcome outcome = run_row(request); outcome != Outcome::done) {
+        if (request.connection.reply_mode != ReplyMode::on) {
+          request.reply.out().resize(request.reply_begin);
         }
-        break;
-      case Verdict::refuse:
-        request.rejected = true;
-        connection.unfinished.request.reset();
-        break;
-      case Verdict::wait_until:
-        return Outcome::wait_until;
-      case Verdict::wait_wakeup:
-        return Outcome::wait_wakeup;
-    }
+        return outcome;
+      }
+      break;
+    case Verdict::refuse:
+      break;
+    case Verdict::wait_until:
+      return Outcome::wait_until;
+    case Verdict::wait_wakeup:
+      return Outcome::wait_wakeup;
   }
-  account(request, reply_begin);
-  if (connection.reply_mode != ReplyMode::on) [[unlikely]] {
-    if (connection.reply_mode != ReplyMode::skip_next) out.resize(reply_begin);
-    if (connection.reply_mode == ReplyMode::skip_this) connection.reply_mode = ReplyMode::on;
-  }
+  return end_request(request);
+}
+
+Dispatcher::Outcome Dispatcher::end_request(Request& request) {
+  account(request);
+  end_reply(request);
   return Outcome::done;
+}
+
+// To who does not want replies there is none.
+void Dispatcher::end_reply(Request& request) {
+  ReplyMode& mode = request.connection.reply_mode;
+  if (mode == ReplyMode::on) [[likely]]
+    return;
+  if (mode != ReplyMode::skip_next) request.reply.out().resize(request.reply_begin);
+  if (mode == ReplyMode::skip_this) mode = ReplyMode::on;
 }
 
 bool Dispatcher::fits(const Request& request) const {
@@ -149,7 +177,7 @@ Dispatcher::Outcome Dispatcher::run_with_keys(Request& request) {
   for_each_key(*request.command, request.words, [&](std::string_view name, KeyUse) {
     keys_.push_back(services_.keyspace.key(request.connection.database, name));
   });
-  if (!services_.keyspace.warm() || request.connection.awaited != nullptr) [[unlikely]] {
+  if (!services_.keyspace.settled() || request.connection.awaited != nullptr) [[unlikely]] {
     const std::size_t reply_begin = request.reply.out().size();
     if (const Outcome outcome = wait_for_keys(request); outcome != Outcome::done) return outcome;
     if (request.reply.out().size() != reply_begin) return Outcome::done;  // could not be read
@@ -218,7 +246,7 @@ Dispatcher::Outcome Dispatcher::finish_step(Request& request, const Call& call) 
   return Outcome::done;
 }
 
-void Dispatcher::account(Request& request, std::size_t reply_begin) {
+void Dispatcher::account(Request& request) {
   const std::int64_t end_us = monotonic_us();
   const std::int64_t took_us = end_us - timer_us_;
   timer_us_ = end_us;
@@ -226,6 +254,7 @@ void Dispatcher::account(Request& request, std::size_t reply_begin) {
   ++request.connection.commands;
   WorkerMetrics::add(metrics_.commands);
   const std::string& out = request.reply.out();
+  const std::size_t reply_begin = request.reply_begin;
   const bool failed = out.size() > reply_begin && out[reply_begin] == '-';
   if (failed) [[unlikely]] {
     WorkerMetrics::add(metrics_.error_replies);

@@ -10,13 +10,13 @@
 #include "protocol/reply_writer.h"
 #include "protocol/request_parser.h"
 #include "server/commands/connection_state.h"
+#include "server/commands/gates.h"
 #include "server/commands/services.h"
 
 namespace sojourn::server {
 
 class Call;
 class Transaction;
-struct Request;
 
 // Runs one request: look-up, gates, keys, handler, reply. Holds scratch space and the settings of
 // the last run; each worker has its own. Threading: one thread.
@@ -53,13 +53,28 @@ class Dispatcher {
   void begin_turn(Time now);
   // `unfit`: nothing the row says applies; the reply is an error. Returns false then.
   bool fits(const Request& request) const;
+  // Its form and the gates. `more_flags`: what they ask beside what the row says.
+  Verdict admit(Request& request, std::uint32_t more_flags = 0);
+  Verdict turn_away(Request& request);
+  Outcome run_if_admitted(Request& request, Verdict verdict);
+  Outcome end_request(Request& request);
+  void end_reply(Request& request);
   Outcome run_row(Request& request);
   Outcome run_with_keys(Request& request);
   Outcome wait_for_keys(Request& request);
   Outcome finish_call(Request& request, const Call& call);
   Outcome finish_step(Request& request, const Call& call);
-  void account(Request& request, std::size_t reply_begin);
+  void account(Request& request);
   void log_slow(const Request& request, std::int64_t took_us);
+
+  // exec.cpp: connections that have said MULTI or WATCH
+  Outcome run_in_multi(Request& request);
+  Outcome queue(Request& request);
+  Outcome exec(Request& request);
+  void exec_within(Request& request, Transaction& transaction);
+  void run_within(Request& request, Transaction& transaction);
+  void bound_multi(Request& request);
+  static void abort_exec(Request& request);
 
   Services& services_;
   WorkerMetrics& metrics_;
@@ -70,6 +85,7 @@ class Dispatcher {
   std::int64_t timer_us_ = 0;
   Time again_at_{};
   std::vector<Key> keys_;
+  std::vector<Key> queued_keys_;  // of the one of several commands that runs
 };
 
 }  // namespace sojourn::server

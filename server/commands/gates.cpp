@@ -9,7 +9,7 @@ namespace {
 constexpr Millis kPauseStep{20};
 constexpr Millis kBudgetStep{2};
 
-bool has(const Request& request, Flags flag) { return (request.command->flags & flag) != 0; }
+bool has(const Request& request, Flags flag) { return (request.flags & flag) != 0; }
 
 Verdict refuse(Request& request, std::string_view error) {
   request.reply.error(error);
@@ -85,6 +85,7 @@ Verdict warming(Request& request, Time&) {
   if (!has(request, kWholeKeyspace) || request.services.keyspace.warm()) [[likely]] {
     return Verdict::pass;
   }
+  if (request.queueing) return Verdict::pass;
   request.services.keyspace.when_warm(request.wake);
   return Verdict::wait_wakeup;
 }

@@ -21,7 +21,11 @@ struct Request {
   const Time now;
   const std::function<void()>& wake;
   const Command* command = nullptr;
+  const std::size_t reply_begin = reply.out().size();
   bool rejected = false;  // by a gate or for its form: counted as such, not as a call
+  bool queueing = false;  // it does not run yet, if it passes
+  // What gates ask: the row's, and of an EXEC those of what is queued. Set before they are asked.
+  std::uint32_t flags = 0;
 };
 
 // What a gate says of a request.

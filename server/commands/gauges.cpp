@@ -13,8 +13,8 @@ void Gauges::Rate::read(std::uint64_t total_now, std::int64_t elapsed_ms) {
   total = total_now;
 }
 
-Keyspace::Totals Gauges::refresh(const Services& services, Time now) {
-  Keyspace::Totals totals = services.keyspace.totals();
+Keyspace::Totals Gauges::refresh(const Services& services, Time now, const Transaction* within) {
+  Keyspace::Totals totals = services.keyspace.totals(within);
   if (refreshing_.test_and_set(std::memory_order_acquire)) return totals;
   const std::int64_t now_ms = unix_ms(now);
   const bool bounded = services.config.current()->maxmemory != 0;

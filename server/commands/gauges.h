@@ -37,8 +37,8 @@ class Gauges {
       refresh(services, now);
     }
   }
-  // Reads all now, and returns the totals that were read for it.
-  Keyspace::Totals refresh(const Services& services, Time now);
+  // Reads all now, and returns the totals that were read for it. `within`: see Keyspace.
+  Keyspace::Totals refresh(const Services& services, Time now, const Transaction* within = nullptr);
   // The peak begins anew (CONFIG RESETSTAT).
   void reset_peak() { peak_.store(told_memory(), std::memory_order_relaxed); }
 

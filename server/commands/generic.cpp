@@ -23,6 +23,13 @@ std::string_view type_name(ValueType type) {
   }
 }
 
+void change_databases(Call& call, const std::function<void(Transaction&)>& change) {
+  if (call.held() != nullptr) return change(*call.held());
+  Transaction all(call.services.keyspace, Transaction::AllShards(), call.now);
+  change(all);
+  call.hold_until(all.finish());
+}
+
 namespace {
 
 void del(Call& call) {
@@ -60,7 +67,8 @@ void randomkey(Call& call) {
   constexpr int kStepsInATurn = 4;
   auto& so_far = call.so_far<RandomKeySoFar>();
   for (int step = 0; step < kStepsInATurn; ++step) {
-    const auto name = call.services.keyspace.random_key(call.connection.database, so_far.cursor);
+    const auto name =
+        call.services.keyspace.random_key(call.connection.database, so_far.cursor, call.held());
     if (name) return call.reply.bulk(*name);
     if (so_far.cursor == 0 && so_far.round_the_end) return call.reply.null();
     so_far.round_the_end = so_far.round_the_end || so_far.cursor == 0;
@@ -69,7 +77,7 @@ void randomkey(Call& call) {
 }
 
 void dbsize(Call& call) {
-  call.reply.unsigned_integer(call.services.keyspace.size(call.connection.database));
+  call.reply.unsigned_integer(call.services.keyspace.size(call.connection.database, call.held()));
 }
 
 // ASYNC and SYNC mean the same here: all is gone at once, memory and disk are given back later.
@@ -83,13 +91,13 @@ bool flush_words(Call& call) {
 
 void flushdb(Call& call) {
   if (!flush_words(call)) return;
-  call.hold_until(call.services.keyspace.flush(call.connection.database));
+  change_databases(call, [&](Transaction& all) { all.flush(call.connection.database); });
   call.reply.ok();
 }
 
 void flushall(Call& call) {
   if (!flush_words(call)) return;
-  call.hold_until(call.services.keyspace.flush_all());
+  change_databases(call, [](Transaction& all) { all.flush_all(); });
   call.reply.ok();
 }
 
@@ -200,30 +208,30 @@ constexpr Command kGenericCommands[] = {
      .keys = one_key(kRW | kAccess | kUpdate), .run = move, .since = "1.0.0", .complexity = "O(1)",
      .syntax = "key db",
      .summary = "Moves a key to another database unless it is there already."},
-    {.name = "swapdb", .arity = exactly(3), .flags = kWrite | kFast | kKeyspace | kDangerous,
+    {.name = "swapdb", .arity = exactly(3), .flags = kWrite | kFast | kKeyspace | kDangerous | kAllShards,
      .run = swapdb, .since = "4.0.0", .complexity = "O(1)", .syntax = "index1 index2",
      .summary = "Exchanges two databases, at once for every connection."},
     {.name = "randomkey", .arity = exactly(1),
-     .flags = kReadOnly | kKeyspace | kWholeKeyspace | kTouchesRandomKeys, .run = randomkey,
+     .flags = kReadOnly | kKeyspace | kWholeKeyspace | kTouchesRandomKeys | kAllShards, .run = randomkey,
      .since = "1.0.0", .complexity = "O(1)", .syntax = "",
      .summary = "Returns the name of some key of the database."},
     {.name = "dbsize", .arity = exactly(1),
-     .flags = kReadOnly | kFast | kKeyspace | kWholeKeyspace, .run = dbsize, .since = "1.0.0",
+     .flags = kReadOnly | kFast | kKeyspace | kWholeKeyspace | kAllShards, .run = dbsize, .since = "1.0.0",
      .complexity = "O(1)", .syntax = "",
      .summary = "Returns how many keys the database has."},
     {.name = "keys", .arity = exactly(2),
-     .flags = kReadOnly | kKeyspace | kDangerous | kWholeKeyspace, .run = keys, .since = "1.0.0",
+     .flags = kReadOnly | kKeyspace | kDangerous | kWholeKeyspace | kAllShards, .run = keys, .since = "1.0.0",
      .complexity = "O(N) where N is the number of keys in the database", .syntax = "pattern",
      .summary = "Returns the names of all keys that fit a pattern."},
     {.name = "scan", .arity = at_least(2),
-     .flags = kReadOnly | kKeyspace | kWholeKeyspace | kTouchesRandomKeys, .run = scan,
+     .flags = kReadOnly | kKeyspace | kWholeKeyspace | kTouchesRandomKeys | kAllShards, .run = scan,
      .since = "2.8.0", .complexity = "O(1) a call, O(N) for all N keys",
      .syntax = "cursor [MATCH pattern] [COUNT count] [TYPE type]",
      .summary = "Walks through the names of the database's keys, some at each call."},
-    {.name = "flushdb", .arity = at_least(1), .flags = kWrite | kKeyspace | kDangerous,
+    {.name = "flushdb", .arity = at_least(1), .flags = kWrite | kKeyspace | kDangerous | kAllShards,
      .run = flushdb, .since = "1.0.0", .complexity = "O(1)", .syntax = "[ASYNC | SYNC]",
      .summary = "Deletes all keys of the database."},
-    {.name = "flushall", .arity = at_least(1), .flags = kWrite | kKeyspace | kDangerous,
+    {.name = "flushall", .arity = at_least(1), .flags = kWrite | kKeyspace | kDangerous | kAllShards,
      .run = flushall, .since = "1.0.0", .complexity = "O(1)", .syntax = "[ASYNC | SYNC]",
      .summary = "Deletes all keys of all databases."},
     {.name = "object", .arity = at_least(2), .since = "2.2.3",

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string_view>
 
 #include "server/cache/entry.h"
@@ -8,12 +9,15 @@ namespace sojourn::server {
 
 class Call;
 class Keyspace;
+class Transaction;
 struct Settings;
 
 // The handlers behind the table of generic.cpp, by file.
 
 // generic.cpp
 std::string_view type_name(ValueType type);  // as TYPE answers it: "string", "hash", "zset"
+// Changes whole databases: in EXEC's transaction, else in one of its own.
+void change_databases(Call& call, const std::function<void(Transaction&)>& change);
 
 // expire.cpp
 void expire(Call& call);

@@ -398,13 +398,14 @@ bool wanted(const Section& section, std::span<const std::string_view> names) {
 
 }  // namespace
 
-std::string info_text(const Services& services, std::span<const std::string_view> names, Time now) {
+std::string info_text(const Services& services, std::span<const std::string_view> names, Time now,
+                      const Transaction* within) {
   const auto settings = services.config.current();
   Keyspace::Totals totals;
   if (std::any_of(std::begin(kSections), std::end(kSections), [&](const Section& section) {
         return section.needs_totals && wanted(section, names);
       })) {
-    totals = services.gauges->refresh(services, now);
+    totals = services.gauges->refresh(services, now, within);
   }
   const Source source{services, *settings, services.keyspace.journal(), totals, now};
   std::string text;

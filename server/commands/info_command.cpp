@@ -4,7 +4,8 @@
 namespace sojourn::server {
 
 void info(Call& call) {
-  call.reply.verbatim("txt", info_text(call.services, call.words().subspan(1), call.now));
+  call.reply.verbatim("txt",
+                      info_text(call.services, call.words().subspan(1), call.now, call.held()));
 }
 
 }  // namespace sojourn::server

@@ -33,7 +33,7 @@ void memory_usage(Call& call) {
 
 void memory_stats(Call& call) {
   Services& services = call.services;
-  const Keyspace::Totals totals = services.gauges->refresh(services, call.now);
+  const Keyspace::Totals totals = services.gauges->refresh(services, call.now, call.held());
   const std::uint64_t used = services.gauges->told_memory();
   const std::uint64_t peak = services.gauges->told_memory_peak();
   const std::uint64_t dataset = std::min(used, totals.entry_bytes);
@@ -76,7 +76,7 @@ void memory_stats(Call& call) {
 
 void memory_doctor(Call& call) {
   Services& services = call.services;
-  services.gauges->refresh(services, call.now);
+  services.gauges->refresh(services, call.now, call.held());
   const std::uint64_t used = services.gauges->used_memory();
   const std::uint64_t most = services.config.current()->maxmemory;
   std::string advice;

@@ -93,8 +93,9 @@ void swapdb(Call& call) {
   if (!args.failed() && (!known(a) || !known(b))) args.fail(kDatabaseOutOfRange);
   if (!args.done()) return call.refuse(args.error());
   if (a != b) {
-    call.hold_until(
-        call.services.keyspace.swap(static_cast<std::uint16_t>(a), static_cast<std::uint16_t>(b)));
+    change_databases(call, [&](Transaction& all) {
+      all.swap(static_cast<std::uint16_t>(a), static_cast<std::uint16_t>(b));
+    });
   }
   call.reply.ok();
 }

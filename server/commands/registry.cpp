@@ -53,9 +53,10 @@ std::size_t count_rows(std::span<const std::span<const Command>> families) {
 }  // namespace
 
 Registry::Registry()
-    : Registry(std::array{connection_commands(), generic_commands(), string_commands(),
-                          compare_commands(), hash_commands(), set_commands(),
-                          sorted_set_commands(), server_commands(), latency_commands()}) {}
+    : Registry(std::array{connection_commands(), transaction_commands(), generic_commands(),
+                          string_commands(), compare_commands(), hash_commands(),
+                          set_commands(), sorted_set_commands(), server_commands(),
+                          latency_commands()}) {}
 
 Registry::Registry(std::span<const std::span<const Command>> families) {
   const std::size_t count = count_rows(families);

@@ -72,6 +72,7 @@ class Registry {
 
 // The tables, one a family, each defined in its family's file.
 std::span<const Command> connection_commands();
+std::span<const Command> transaction_commands();
 std::span<const Command> generic_commands();  // keys
 std::span<const Command> string_commands();
 std::span<const Command> compare_commands();  // strings, too

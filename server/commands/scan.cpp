@@ -74,10 +74,12 @@ void scan(Call& call) {
   if (!args.done()) return call.refuse(args.error());
   CountedReplies names(call.reply);
   const std::uint64_t next = call.services.keyspace.scan(
-      call.connection.database, cursor, options.count, [&](const Entry& entry) {
+      call.connection.database, cursor, options.count,
+      [&](const Entry& entry) {
         if (options.type && !equal_any_case(*options.type, type_name(entry.type()))) return;
         if (options.fits(entry.key())) names.bulk(entry.key());
-      });
+      },
+      call.held());
   call.reply.array(2);
   call.reply.bulk(std::to_string(next));
   names.finish_array();
@@ -139,11 +141,12 @@ void keys(Call& call) {
   const ScanOptions options{.pattern = call.words()[1], .type = {}};
   auto& so_far = call.so_far<KeysSoFar>(call.reply.version());
   if (so_far.shard != Keyspace::kNoShard) {
-    so_far.shard = call.services.keyspace.walk(call.connection.database, so_far.shard,
-                                               kLookedAtInATurn, [&](const Entry& entry) {
-                                                 if (options.fits(entry.key()))
-                                                   so_far.names.bulk(entry.key());
-                                               });
+    so_far.shard = call.services.keyspace.walk(
+        call.connection.database, so_far.shard, kLookedAtInATurn,
+        [&](const Entry& entry) {
+          if (options.fits(entry.key())) so_far.names.bulk(entry.key());
+        },
+        call.held());
     if (so_far.shard != Keyspace::kNoShard) return call.next_turn();
   }
   if (!so_far.names.write_some(call.reply)) call.next_turn();

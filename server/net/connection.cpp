@@ -82,6 +82,7 @@ void Connection::close() {
   input.clear();
   std::string().swap(output);
   state.unfinished = OwnUnfinished();
+  state.multi.reset();
   sent_ = 0;
 }
 

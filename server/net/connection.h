@@ -53,7 +53,10 @@ class Connection {
     return waiting == Waiting::nothing && !closed && !state.close_after_reply &&
            unsent() < unsent_max;
   }
-  std::size_t input_bytes() const { return input.capacity() + parser.memory_bytes(); }
+  // What was sent and has not run, queued by MULTI as well.
+  std::size_t input_bytes() const {
+    return input.capacity() + parser.memory_bytes() + state.multi.bytes();
+  }
   std::size_t output_bytes() const { return output.capacity() + state.unfinished.bytes(); }
   std::size_t buffer_bytes() const { return input_bytes() + output_bytes(); }
   void note_capacities();  // in `state`

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "server/base/numbers.h"
 #include "server/net/worker.h"
@@ -173,7 +174,11 @@ bool Worker::run_request(Connection& connection, protocol::Words words, Time now
   }
   // What others see of a connection (its name, database, user) changes by these commands.
   const Command* const command = connection.state.last_command;
-  if (command != nullptr && command->group == Group::connection) note_changed(connection, true);
+  static_assert(Group::connection < Group::transactions);
+  if (command != nullptr && command->group <= Group::transactions) {
+    const bool within_exec = std::exchange(connection.state.shown_changed, false);
+    if (command->group == Group::connection || within_exec) note_changed(connection, true);
+  }
   return true;
 }
 

@@ -165,6 +165,9 @@ TEST_F(StorageGates, AFullDiskRefusesWritesAndServesReads) {
   wait_for([&] { return journal->state() == StorageState::read_only; });
   EXPECT_THAT(reply({"SET", "a", "3"}), ::testing::StartsWith("-MISCONF Sojourn can't write: "));
   EXPECT_THAT(reply({"DEL", "a"}), ::testing::StartsWith("-MISCONF "));
+  EXPECT_EQ(reply({"MULTI"}), "+OK\r\n");
+  EXPECT_THAT(reply({"SET", "a", "3"}), ::testing::StartsWith("-MISCONF "));
+  EXPECT_EQ(reply({"EXEC"}), "-EXECABORT Transaction discarded because of previous errors.\r\n");
   EXPECT_THAT(reply({"GET", "a"}), ::testing::StartsWith("$1\r\n"));
   EXPECT_EQ(reply({"PING"}), "+PONG\r\n");
   EXPECT_EQ(reply({"SHUTDOWN"}), "-ERR Errors trying to SHUTDOWN. Check logs.\r\n");

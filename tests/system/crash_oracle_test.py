@@ -4,7 +4,8 @@ Each writer has two databases of its own, works in one and swaps them now and th
 pipelines of changes whose order it knows. Whatever the moment of the kill, its databases must then
 be exactly what some first part of its requests makes of them: a part that holds all that was
 acknowledged. So no acknowledged write is lost, nothing deleted or expired is back, and MSET, RENAME,
-COPY, SMOVE, SUNIONSTORE and ZUNIONSTORE are there whole or not at all. A large set of sessions nobody changes lies beside them, so
+COPY, SMOVE, SUNIONSTORE, ZUNIONSTORE and what stands between MULTI and EXEC are there whole or not at
+all. A large set of sessions nobody changes lies beside them, so
 that the server is still warming when it is asked; most times the writers go on at once, from the
 moment the port answers, with keys that nobody has read since the kill.
 """
@@ -18,7 +19,8 @@ from support.resp import Connection, ReplyError, encode
 from support.session_model import (
     AddMembers, Append, Copy, Deadline, Delete, DeleteFields, DeleteMembers, DeleteScores,
     Expire, Flush, Increment, Model, MoveMember, Persist, Read, Rename, Seen, Set, SetFields,
-    SetKeepingDeadline, SetMany, SetScores, StoreMembers, StoreScores, SwapDatabases, Value,
+    SetKeepingDeadline, SetMany, SetScores, StoreMembers, StoreScores, SwapDatabases, Together,
+    Value,
     difference, shelved,
 )
 from support.waiting import wait_until
@@ -75,6 +77,17 @@ class Writer:
                 for member in self.members(pool, count)}
 
     def next_change(self):
+        if self.random.random() < 0.1:
+            return self.next_together()
+        return self.next_single(whole_databases=True)
+
+    def next_together(self):
+        """Whole databases are seldom among them."""
+        whole = self.random.random() < 0.05
+        count = self.random.randrange(1, 12)
+        return Together([self.next_single(whole_databases=whole) for _ in range(count)])
+
+    def next_single(self, whole_databases):
         dice, pick = self.random, self.random.choice
         hashes, sets = HASHES + LARGE_HASHES, SETS + LARGE_SETS
         stores = list(StoreMembers.COMBINE)
@@ -115,8 +128,8 @@ class Writer:
             (3, lambda: Set(self.one_shot_name(), self.value())),
             (3, lambda: Delete([self.random.choice(self.one_shot_names or ["x"])])),
             (5, lambda: Read(pick(STRINGS))),
-            (0.03, Flush),
-            (0.1, lambda: SwapDatabases(self.database, self.shelf)),
+            (0.03 * whole_databases, Flush),
+            (0.1 * whole_databases, lambda: SwapDatabases(self.database, self.shelf)),
         ]
         weights = [weight for weight, _ in kinds]
         return dice.choices(kinds, weights)[0][1]()
@@ -139,8 +152,11 @@ class Writer:
                 for change in changes:
                     change.sent_ms, change.answered_ms = now_ms(), 0
                 self.unsettled += changes
-                connection.send_raw(b"".join(encode(*change.words()) for change in changes))
+                requests = [words for change in changes for words in change.requests()]
+                connection.send_raw(b"".join(encode(*words) for words in requests))
                 for change in changes:
+                    for _ in change.requests()[:-1]:
+                        assert connection.read() in ("OK", "QUEUED")
                     self.settle(change, connection.read())
         except (ConnectionError, OSError):
             pass
@@ -153,7 +169,10 @@ class Writer:
         expected = change.apply(self.settled)
         self.acknowledged += 1
         # Whether a once-only name is there to be deleted depends on the time.
-        once_only = isinstance(change, Delete) and change.names[0].startswith("x")
+        once_only = any(
+            isinstance(part, Delete) and part.names[0].startswith("x")
+            for part in getattr(change, "changes", [change])
+        )
         if reply != expected and not once_only:
             raise AssertionError(f"{change!r} answered {reply!r}, not {expected!r}")
 

@@ -58,6 +58,10 @@ class Change:
     def words(self):
         raise NotImplementedError
 
+    def requests(self):
+        """What is sent for it; the last one's reply is its own."""
+        return [self.words()]
+
     def apply(self, model):
         """Changes the model and returns the reply."""
         raise NotImplementedError
@@ -384,6 +388,28 @@ class SwapDatabases(Change):
 
     def touched(self):
         return None
+
+
+class Together(Change):
+    """MULTI, the changes, EXEC: all of them or none."""
+
+    def __init__(self, changes):
+        self.changes = changes
+
+    def requests(self):
+        return [["MULTI"], *(change.words() for change in self.changes), ["EXEC"]]
+
+    def words(self):
+        return [word for words in self.requests() for word in words]
+
+    def apply(self, model):
+        for change in self.changes:
+            change.sent_ms, change.answered_ms = self.sent_ms, self.answered_ms
+        return [change.apply(model) for change in self.changes]
+
+    def touched(self):
+        names = [change.touched() for change in self.changes]
+        return None if None in names else [name for some in names for name in some]
 
 
 class Read(Change):

@@ -13,6 +13,7 @@ from support.resp import Connection, Map, ReplyError
 REQUESTS_IN_A_ROW = 250  # then both servers are emptied
 MISMATCHES_MAX = 8
 SHRINKING_ATTEMPTS_MAX = 400
+TRANSACTIONS_IN_A_ROW = 20
 
 UNORDERED = {"HGETALL", "HKEYS", "HVALS", "KEYS", "SMEMBERS", "SINTER", "SUNION", "SDIFF", "SPOP"}
 SCANS = ("SCAN", "HSCAN", "SSCAN", "ZSCAN")
@@ -105,14 +106,21 @@ class Side:
 
     def __init__(self, server):
         self.server = server
-        self.connection = None
+        self.connection = self.other = None
 
     def begin(self, version):
-        if self.connection:
-            self.connection.close()
-        self.connection = Connection(self.server.address)
+        for connection in (self.connection, self.other):
+            if connection:
+                connection.close()
+        self.connection, self.other = (Connection(self.server.address) for _ in range(2))
         self.connection.call("FLUSHALL")
         self.connection.call("HELLO", version)
+
+    def ask_as(self, who, words):
+        """The reply to one of two connections."""
+        connection = self.other if who else self.connection
+        connection.send(*words)
+        return connection.read_raw()
 
     def ask(self, words):
         self.connection.send(*words)
@@ -203,6 +211,25 @@ def difference(words, ours, theirs):
     return f"sojournd {shorten(our_bytes)}\n    redis    {shorten(their_bytes)}"
 
 
+def reply_difference(words, ours, theirs):
+    """Of replies to what cannot be asked again."""
+    command = name_of(words)
+    random_order = command in ("SCAN", "HSCAN", "RANDOMKEY", "HRANDFIELD", "DBSIZE")
+    if type(ours) is type(theirs) and random_order and not isinstance(ours, ReplyError):
+        return None
+    if command in UNORDERED and ordered(ours) == ordered(theirs):
+        return None
+    numbers = isinstance(ours, int) and isinstance(theirs, int)
+    if command in TIMED and numbers and min(ours, theirs) > 0 and \
+            abs(ours - theirs) <= TIMED[command]:
+        return None
+    if ours == theirs and type(ours) is type(theirs):
+        return None
+    if any(known.applies(words, ours, theirs) for known in KNOWN_DIFFERENCES):
+        return None
+    return f"sojournd {shorten(ours)}\n redis {shorten(theirs)}"
+
+
 def shape(reply):
     """The names of a map or of a list of names and values."""
     return type(reply), [pair[0] for pair in reply] if isinstance(reply, Map) else reply[::2]
@@ -255,6 +282,43 @@ class Differential(program.SystemTest):
             if found:
                 mismatches.append(self.explain(version, requests[: found[0] + 1]))
         self.assertFalse(mismatches, f"--seed {seed}:\n\n" + "\n\n".join(mismatches))
+
+    def test_every_transaction_ends_as_in_redis(self):
+        seed = program.chosen_seed()
+        count = program.arguments.transactions
+        print(f"seed {seed}, {count} transactions", flush=True)
+        self.ours, self.theirs = Side(self.start_server()), Side(self.start_redis())
+        generator = RequestGenerator(random.Random(seed))
+        for first in range(0, count, TRANSACTIONS_IN_A_ROW):
+            self.ours.begin(2 + first // TRANSACTIONS_IN_A_ROW % 2)
+            self.theirs.begin(2 + first // TRANSACTIONS_IN_A_ROW % 2)
+            done = []
+            for _ in range(TRANSACTIONS_IN_A_ROW):
+                steps = generator.transaction()
+                done = done[-30:] + steps
+                queued = []
+                for who, words in steps:
+                    ours, theirs = (side.ask_as(who, words) for side in (self.ours, self.theirs))
+                    if ours[0] == "QUEUED" == theirs[0]:
+                        queued.append(words)
+                        continue
+                    wrong = None
+                    if words == ["EXEC"] and isinstance(ours[0], list):
+                        wrong = self.exec_difference(queued, ours, theirs)
+                    elif who == 1 or ours[1] != theirs[1]:
+                        wrong = reply_difference(words, ours[0], theirs[0])
+                    if wrong:
+                        lines = "\n".join(f"{who} {words!r:.300}" for who, words in done)
+                        self.fail(f"--seed {seed}:\n{lines}\nat {words!r:.300}: {wrong}")
+
+    def exec_difference(self, queued, ours, theirs):
+        if not isinstance(theirs[0], list) or len(ours[0]) != len(theirs[0]):
+            return f"sojournd {shorten(ours[0])}\n redis {shorten(theirs[0])}"
+        for words, mine, redis in zip(queued, ours[0], theirs[0]):
+            wrong = reply_difference(words, mine, redis)
+            if wrong:
+                return f"{words!r:.300}: {wrong}"
+        return None
 
     def test_what_is_said_about_commands_is_what_redis_says(self):
         ours, theirs = self.start_server(), self.start_redis()
@@ -313,6 +377,7 @@ def show_word(word):
 
 def add_arguments(parser):
     parser.add_argument("--commands", type=int, default=40_000)
+    parser.add_argument("--transactions", type=int, default=4_000)
     parser.add_argument("--seed", type=int)
 
 

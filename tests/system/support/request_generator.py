@@ -25,6 +25,27 @@ class RequestGenerator:
             words = self._bend(list(words))
         return words
 
+    def transaction(self):
+        """MULTI to EXEC, as (who sends it, request), with WATCH and another's change now and then."""
+        steps = []
+        if self.random.random() < 0.5:
+            steps.append((0, ["WATCH", *self._some(self.key)]))
+            steps += [(1, self._by_another()) for _ in range(self._pick(0, 0, 1, 2))]
+            if self.random.random() < 0.1:
+                steps.append((0, ["UNWATCH"]))
+        steps.append((0, ["MULTI"]))
+        for _ in range(self.random.randrange(8)):
+            words = self.random.choice(
+                [self._string, self._hash, self._key, self._expiry, self._database])()
+            steps.append((0, self._bend(list(words)) if self.random.random() < 0.02 else words))
+            if self.random.random() < 0.05:
+                steps.append((1, self._by_another()))
+        end = self._pick(*["EXEC"] * 8, "DISCARD", "RESET")
+        return [*steps, (0, [end])]
+
+    def _by_another(self):
+        return self.random.choice([self._string, self._hash, self._key, self._expiry])()
+
     def _families(self):
         # As often as people use them, more or less.
         return (

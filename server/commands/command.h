@@ -18,46 +18,47 @@ constexpr Arity exactly(int words) { return {static_cast<std::int16_t>(words)}; 
 constexpr Arity at_least(int words) { return {static_cast<std::int16_t>(-words)}; }
 
 // What the gates, ACL categories and COMMAND INFO need to know of a command.
-enum Flags : std::uint32_t {
+enum Flags : std::uint64_t {
   kNone = 0,
-  kWrite = 1u << 0,     // may change what is stored: needs good storage, waits for the journal
-  kReadOnly = 1u << 1,  // reads what is stored
-  kDenyOom = 1u << 2,   // may make it larger: refused when memory is out
-  kAdmin = 1u << 3,
-  kDangerous = 1u << 4,  // ACL category only
-  kFast = 1u << 5,       // O(1) or O(log n)
-  kNoAuth = 1u << 6,     // allowed before authentication
-  kLoading = 1u << 7,    // COMMAND INFO only: Sojourn always serves
-  kStale = 1u << 8,      // COMMAND INFO only
-  kNoScript = 1u << 9,
-  kNoMulti = 1u << 10,
-  kPubSub = 1u << 11,
-  kSkipSlowlog = 1u << 12,
-  kSkipMonitor = 1u << 13,
-  kWholeKeyspace = 1u << 14,  // looks at all keys (SCAN, KEYS, DBSIZE, RANDOMKEY): waits until warm
-  kConnection = 1u << 15,     // ACL category @connection
-  kDebug = 1u << 16,          // behind enable-debug-command
-  kNeverPaused = 1u << 17,    // runs during CLIENT PAUSE (CLIENT itself, AUTH, HELLO, ...)
-  kKeyspace = 1u << 18,       // ACL category @keyspace
-  kTouchesRandomKeys = 1u << 19,  // COMMAND INFO "random"-type hints: nondeterministic_output
-  kHealth = 1u << 20,          // asks whether all is well (PING): an error once storage has failed
-  kAdminCategory = 1u << 21,   // ACL category @admin without the flag
-  kAllowBusy = 1u << 22,       // COMMAND INFO only
-  kNoAsyncLoading = 1u << 23,  // COMMAND INFO only
-  kSecretWords = 1u << 24,     // its words are not for the slow log (AUTH)
-  kUnordered = 1u << 31,       // COMMAND INFO: what it returns has no order
+  kWrite = 1ull << 0,     // may change what is stored: needs good storage, waits for the journal
+  kReadOnly = 1ull << 1,  // reads what is stored
+  kDenyOom = 1ull << 2,   // may make it larger: refused when memory is out
+  kAdmin = 1ull << 3,
+  kDangerous = 1ull << 4,  // ACL category only
+  kFast = 1ull << 5,       // O(1) or O(log n)
+  kNoAuth = 1ull << 6,     // allowed before authentication
+  kLoading = 1ull << 7,    // COMMAND INFO only: Sojourn always serves
+  kStale = 1ull << 8,      // COMMAND INFO only
+  kNoScript = 1ull << 9,
+  kNoMulti = 1ull << 10,
+  kPubSub = 1ull << 11,
+  kSkipSlowlog = 1ull << 12,
+  kSkipMonitor = 1ull << 13,
+  kWholeKeyspace =
+      1ull << 14,             // looks at all keys (SCAN, KEYS, DBSIZE, RANDOMKEY): waits until warm
+  kConnection = 1ull << 15,   // ACL category @connection
+  kDebug = 1ull << 16,        // behind enable-debug-command
+  kNeverPaused = 1ull << 17,  // runs during CLIENT PAUSE (CLIENT itself, AUTH, HELLO, ...)
+  kKeyspace = 1ull << 18,     // ACL category @keyspace
+  kTouchesRandomKeys = 1ull << 19,  // COMMAND INFO "random"-type hints: nondeterministic_output
+  kHealth = 1ull << 20,         // asks whether all is well (PING): an error once storage has failed
+  kAdminCategory = 1ull << 21,  // ACL category @admin without the flag
+  kAllowBusy = 1ull << 22,      // COMMAND INFO only
+  kNoAsyncLoading = 1ull << 23,  // COMMAND INFO only
+  kSecretWords = 1ull << 24,     // its words are not for the slow log (AUTH)
+  kUnordered = 1ull << 31,       // COMMAND INFO: what it returns has no order
   // --- in transactions ---
-  kTransactionCategory = 1u << 25,  // ACL category @transaction
-  kNotQueued = 1u << 26,            // runs at once between MULTI and EXEC
-  kRunsQueue = 1u << 27,            // runs what is queued (EXEC)
+  kTransactionCategory = 1ull << 25,  // ACL category @transaction
+  kNotQueued = 1ull << 26,            // runs at once between MULTI and EXEC
+  kRunsQueue = 1ull << 27,            // runs what is queued (EXEC)
   // Looks at, or changes, more than keys its row declares: where it is queued, EXEC holds all
   // shards; see Call::held().
-  kAllShards = 1u << 28,
-  kSelects = 1u << 29,  // what is queued behind it runs in another database
-  kWaits = 1u << 30,    // may ask to be run again later, which EXEC cannot: not queued
+  kAllShards = 1ull << 28,
+  kSelects = 1ull << 29,  // what is queued behind it runs in another database
+  kWaits = 1ull << 30,    // may ask to be run again later, which EXEC cannot: not queued
 };
 constexpr Flags operator|(Flags a, Flags b) {
-  return static_cast<Flags>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
+  return static_cast<Flags>(static_cast<std::uint64_t>(a) | static_cast<std::uint64_t>(b));
 }
 
 // What a command does with a key, in the words of Redis's key specifications.

@@ -34,7 +34,7 @@ constexpr std::array<std::pair<KeyUse, std::string_view>, 8> kKeyUseNames{{
     {kDelete, "delete"},
 }};
 
-bool has(const Command& row, std::uint32_t flags) { return (row.flags & flags) != 0; }
+bool has(const Command& row, std::uint64_t flags) { return (row.flags & flags) != 0; }
 
 }  // namespace
 

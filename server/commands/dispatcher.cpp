@@ -94,7 +94,7 @@ Dispatcher::Outcome Dispatcher::run(ConnectionState& connection, protocol::Words
   return run_if_admitted(request, admit(request));
 }
 
-Verdict Dispatcher::admit(Request& request, std::uint32_t more_flags) {
+Verdict Dispatcher::admit(Request& request, std::uint64_t more_flags) {
   if (!fits(request)) [[unlikely]]
     return turn_away(request);
   request.flags = request.command->flags | more_flags;

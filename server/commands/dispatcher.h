@@ -54,7 +54,7 @@ class Dispatcher {
   // `unfit`: nothing the row says applies; the reply is an error. Returns false then.
   bool fits(const Request& request) const;
   // Its form and the gates. `more_flags`: what they ask beside what the row says.
-  Verdict admit(Request& request, std::uint32_t more_flags = 0);
+  Verdict admit(Request& request, std::uint64_t more_flags = 0);
   Verdict turn_away(Request& request);
   Outcome run_if_admitted(Request& request, Verdict verdict);
   Outcome end_request(Request& request);

@@ -22,8 +22,8 @@ bool has(const Request& request, Flags flags) {
 
 // What the gates ask of an EXEC. While the server warms up, keys are read from disk before it: of
 // the database that is selected now.
-std::uint32_t flags_of_queue(const Multi& multi) {
-  std::uint32_t flags = 0;
+std::uint64_t flags_of_queue(const Multi& multi) {
+  std::uint64_t flags = 0;
   for (const Flags flag : {kWrite, kDenyOom}) {
     if (multi.any(flag)) flags |= flag;
   }
@@ -43,8 +43,8 @@ Dispatcher::Outcome Dispatcher::run_in_multi(Request& request) {
   const bool exec = has(request, kRunsQueue);
   request.queueing = !has(request, kNotQueued);
   // A queue may grow without end, whatever is queued.
-  const std::uint32_t more_flags =
-      exec ? flags_of_queue(multi) : (request.queueing ? std::uint32_t{kDenyOom} : 0);
+  const std::uint64_t more_flags =
+      exec ? flags_of_queue(multi) : (request.queueing ? std::uint64_t{kDenyOom} : 0);
   const Verdict verdict = admit(request, more_flags);
   if (verdict == Verdict::refuse && request.connection.multi) multi.spoil();
   if (verdict != Verdict::pass) return run_if_admitted(request, verdict);

@@ -25,7 +25,7 @@ struct Request {
   bool rejected = false;  // by a gate or for its form: counted as such, not as a call
   bool queueing = false;  // it does not run yet, if it passes
   // What gates ask: the row's, and of an EXEC those of what is queued. Set before they are asked.
-  std::uint32_t flags = 0;
+  std::uint64_t flags = 0;
 };
 
 // What a gate says of a request.

@@ -64,7 +64,7 @@ class Multi {
  private:
   bool open_ = false;
   bool spoilt_ = false;
-  std::uint32_t flags_ = 0;
+  std::uint64_t flags_ = 0;
   std::size_t queued_count_ = 0;
   std::size_t queued_bytes_ = 0;
   std::size_t watched_bytes_ = 0;

@@ -31,6 +31,26 @@ try:
     raise AssertionError("a string is no hash")
 except redis.ResponseError as error:
     assert str(error).startswith("WRONGTYPE"), error
+
+
+def count_up(pipeline):
+    value = int(pipeline.get("counter") or 0)
+    pipeline.multi()
+    pipeline.set("counter", value + 1).expire("counter", 1000).get("counter")
+
+
+assert client.transaction(count_up, "counter") == [True, True, b"1"]
+with client.pipeline() as pipeline:
+    pipeline.watch("counter")
+    client.incr("counter")
+    pipeline.multi()
+    pipeline.set("counter", "lost")
+    try:
+        pipeline.execute()
+        raise AssertionError("somebody else had changed it")
+    except redis.WatchError:
+        pass
+assert client.getdel("counter") == b"2"
 assert client.info()["redis_version"] == "7.2.4"
 assert client.dbsize() == 1001
 print("all is well")

@@ -129,6 +129,7 @@ void hello(Call& call) {
 void reset(Call& call) {
   ConnectionState& connection = call.connection;
   connection.multi.reset();
+  forget_subscriptions(*call.services.channels, connection);
   connection.database = 0;
   connection.name.clear();
   connection.version = protocol::Version::resp2;

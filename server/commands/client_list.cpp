@@ -20,6 +20,7 @@ std::int64_t seconds_between(Time from, Time to) {
 std::string flags_of(const ConnectionState& state) {
   std::string flags;
   if (state.multi.open()) flags += 'x';
+  if (state.subscriptions.any()) flags += 'P';
   if (state.close_after_reply) flags += 'c';
   if (state.peer_address.starts_with('/')) flags += 'U';
   if (state.no_evict) flags += 'e';
@@ -46,9 +47,12 @@ void append_line(std::string& out, const ConnectionState& state, const Call& cal
                  state.id, state.peer_address, state.local_address, state.descriptor, state.name,
                  seconds_between(state.connected_at, call.now),
                  seconds_between(state.last_request_at, call.now), flags_of(state), state.database);
+  const Subscriptions& subscribed = state.subscriptions;
+  fmt::format_to(end, " sub={} psub={} ssub={}", subscribed.count(TopicKind::channel),
+                 subscribed.count(TopicKind::pattern), subscribed.count(TopicKind::shard_channel));
   const bool open = state.multi.open();
   const std::size_t queued_bytes = open ? state.multi->queued_bytes() : 0;
-  fmt::format_to(end, " sub=0 psub=0 ssub=0 multi={} qbuf={} qbuf-free={} argv-mem={} multi-mem={}",
+  fmt::format_to(end, " multi={} qbuf={} qbuf-free={} argv-mem={} multi-mem={}",
                  open ? static_cast<std::int64_t>(state.multi->queued_count()) : -1,
                  state.input_bytes, input_memory - state.input_bytes, arguments, queued_bytes);
   fmt::format_to(
@@ -62,8 +66,12 @@ void append_line(std::string& out, const ConnectionState& state, const Call& cal
                  static_cast<int>(state.version), state.library_name, state.library_version);
 }
 
-// What Redis calls a type; all of ours are normal.
+// What Redis calls a type.
 enum class Type : std::uint8_t { normal, master, replica, pubsub };
+
+Type type_of(const ConnectionState& state) {
+  return state.subscriptions.any() ? Type::pubsub : Type::normal;
+}
 
 std::optional<Type> type_named(std::string_view name) {
   if (equal_any_case(name, "normal")) return Type::normal;
@@ -91,7 +99,7 @@ struct Filter {
   bool fits(const ConnectionState& state, const Call& call) const {
     if (skip_me && state.id == call.connection.id) return false;
     if (id && state.id != *id) return false;
-    if (type && *type != Type::normal) return false;
+    if (type && *type != type_of(state)) return false;
     if (peer && state.peer_address != *peer) return false;
     if (local && state.local_address != *local) return false;
     if (user && state.user != *user) return false;
@@ -175,7 +183,7 @@ void client_list(Call& call) {
 
   std::string text;
   for (const ConnectionState& state : call.services.connections.list(call.connection)) {
-    if (type && *type != Type::normal) continue;
+    if (type && *type != type_of(state)) continue;
     if (ids && std::find(ids->begin(), ids->end(), state.id) == ids->end()) continue;
     append_line(text, state, call);
     text += '\n';

@@ -34,8 +34,8 @@ enum Flags : std::uint64_t {
   kPubSub = 1ull << 11,
   kSkipSlowlog = 1ull << 12,
   kSkipMonitor = 1ull << 13,
-  kWholeKeyspace =
-      1ull << 14,             // looks at all keys (SCAN, KEYS, DBSIZE, RANDOMKEY): waits until warm
+  // Looks at all keys (SCAN, KEYS, DBSIZE, RANDOMKEY): waits until warm.
+  kWholeKeyspace = 1ull << 14,
   kConnection = 1ull << 15,   // ACL category @connection
   kDebug = 1ull << 16,        // behind enable-debug-command
   kNeverPaused = 1ull << 17,  // runs during CLIENT PAUSE (CLIENT itself, AUTH, HELLO, ...)
@@ -46,7 +46,6 @@ enum Flags : std::uint64_t {
   kAllowBusy = 1ull << 22,      // COMMAND INFO only
   kNoAsyncLoading = 1ull << 23,  // COMMAND INFO only
   kSecretWords = 1ull << 24,     // its words are not for the slow log (AUTH)
-  kUnordered = 1ull << 31,       // COMMAND INFO: what it returns has no order
   // --- in transactions ---
   kTransactionCategory = 1ull << 25,  // ACL category @transaction
   kNotQueued = 1ull << 26,            // runs at once between MULTI and EXEC
@@ -56,6 +55,11 @@ enum Flags : std::uint64_t {
   kAllShards = 1ull << 28,
   kSelects = 1ull << 29,  // what is queued behind it runs in another database
   kWaits = 1ull << 30,    // may ask to be run again later, which EXEC cannot: not queued
+  kUnordered = 1ull << 31,  // COMMAND INFO: what it returns has no order
+  // --- publish and subscribe ---
+  kWhileSubscribed = 1ull << 32,  // for a subscriber in RESP2, too
+  kPushes = 1ull << 33,           // its replies are pushes: sent although no reply is wanted
+  kPublishes = 1ull << 34,        // waits while published messages pile up
 };
 constexpr Flags operator|(Flags a, Flags b) {
   return static_cast<Flags>(static_cast<std::uint64_t>(a) | static_cast<std::uint64_t>(b));
@@ -131,6 +135,7 @@ enum class Group : std::uint8_t {
   hash,
   set,
   sorted_set,
+  pubsub,
   server,
   scripting,
 };
@@ -142,6 +147,7 @@ struct Command {
   Arity arity;
   Flags flags = kNone;
   KeySpec keys = no_keys;
+  KeySpec slot_words = no_keys;  // no keys, but words that choose a slot (SSUBSCRIBE)
   Group group = Group::generic;
   void (*run)(Call&) = nullptr;      // of a container: when its name stands alone; mostly null
   std::string_view since;            // the Redis version that introduced it, "0.1" for our own

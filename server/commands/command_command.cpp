@@ -88,20 +88,28 @@ void key_specs(ReplyWriter& reply, const KeySpec& keys) {
   key_spec(reply, keys.notes, rest_flags, second, range(second, keys.last, keys.step));
 }
 
+void key_specs(ReplyWriter& reply, const Command& row) {
+  const KeySpec& words = row.slot_words;
+  if (words.first == 0) return key_specs(reply, row.keys);
+  reply.set(1);
+  key_spec(reply, words.notes, {"not_key"}, words.first, words.last, words.step);
+}
+
 void describe(ReplyWriter& reply, const Command& row) {
+  const KeySpec& range = row.slot_words.first != 0 ? row.slot_words : row.keys;
   reply.array(10);
   reply.bulk(row.full_name);
   reply.integer(row.arity.words);
   simple_set(reply, flag_names(row));
-  const bool fixed = has_fixed_keys(row.keys);
-  reply.integer(fixed ? row.keys.first : 0);
-  reply.integer(fixed ? row.keys.last : 0);
-  reply.integer(fixed ? row.keys.step : 0);
+  const bool fixed = row.slot_words.first != 0 || has_fixed_keys(row.keys);
+  reply.integer(fixed ? range.first : 0);
+  reply.integer(fixed ? range.last : 0);
+  reply.integer(fixed ? range.step : 0);
   simple_set(reply, acl_categories(row), "@");
   const auto all_tips = tips(row);
   reply.set(all_tips.size());
   for (std::string_view tip : all_tips) reply.bulk(tip);
-  key_specs(reply, row.keys);
+  key_specs(reply, row);
   // As Redis has it: a set when there are none, otherwise an array.
   if (row.subcommands.empty()) return reply.set(0);
   reply.array(row.subcommands.size());

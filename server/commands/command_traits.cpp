@@ -102,6 +102,8 @@ std::string_view group_name(Group group) {
       return "set";
     case Group::sorted_set:
       return "sorted-set";
+    case Group::pubsub:
+      return "pubsub";
     case Group::server:
       return "server";
     case Group::scripting:

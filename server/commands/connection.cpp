@@ -9,9 +9,20 @@
 namespace sojourn::server {
 namespace {
 
+// Looks like a message, as all that a subscriber gets in RESP2.
+void pong_to_subscriber(Call& call) {
+  const auto words = call.words();
+  call.reply.array(2);
+  call.reply.bulk("pong");
+  call.reply.bulk(words.size() == 2 ? words[1] : "");
+}
+
 void ping(Call& call) {
   const auto words = call.words();
   if (words.size() > 2) return call.refuse_arity();
+  if (call.connection.subscriptions.any() && call.reply.version() == protocol::Version::resp2) {
+    return pong_to_subscriber(call);
+  }
   if (words.size() == 2) return call.reply.bulk(words[1]);
   call.reply.simple("PONG");
 }
@@ -204,7 +215,7 @@ constexpr Command kConnectionCommands[] = {
      .summary = "Chooses the protocol's version, authenticates, and describes the server."},
     {.name = "ping",
      .arity = at_least(1),
-     .flags = kFast | kConnection | kHealth,
+     .flags = kFast | kConnection | kHealth | kWhileSubscribed,
      .group = Group::connection,
      .run = ping,
      .since = "1.0.0",
@@ -213,7 +224,7 @@ constexpr Command kConnectionCommands[] = {
      .summary = "Answers PONG, or its argument, while all is well."},
     {.name = "quit",
      .arity = at_least(1),
-     .flags = kHandshake | kNotQueued,
+     .flags = kHandshake | kNotQueued | kWhileSubscribed,
      .group = Group::connection,
      .run = quit,
      .since = "1.0.0",
@@ -221,7 +232,7 @@ constexpr Command kConnectionCommands[] = {
      .summary = "Closes the connection after the replies to all earlier requests."},
     {.name = "reset",
      .arity = exactly(1),
-     .flags = kHandshake | kNotQueued,
+     .flags = kHandshake | kNotQueued | kWhileSubscribed,
      .group = Group::connection,
      .run = reset,
      .since = "6.2.0",

@@ -12,6 +12,7 @@
 #include "server/cache/journal.h"
 #include "server/commands/command.h"
 #include "server/commands/multi.h"
+#include "server/commands/subscriptions.h"
 #include "server/commands/unfinished.h"
 
 namespace sojourn::server {
@@ -65,6 +66,7 @@ struct ConnectionState {
   std::shared_ptr<Awaited> awaited;
   OwnUnfinished unfinished;
   OwnMulti multi;
+  Subscriptions subscriptions;
 };
 
 }  // namespace sojourn::server

@@ -50,6 +50,13 @@ std::string unknown_subcommand(protocol::Words words) {
                      container);
 }
 
+// No reply is wanted. Pushes are none, though some commands answer with nothing else; but what is
+// refused is answered with an error.
+void drop_reply(const Request& request) {
+  const bool pushed = request.command != nullptr && (request.command->flags & kPushes) != 0;
+  if (!pushed || request.rejected) request.reply.out().resize(request.reply_begin);
+}
+
 }  // namespace
 
 Dispatcher::Dispatcher(Services& services, WorkerMetrics& metrics)
@@ -115,9 +122,7 @@ Dispatcher::Outcome Dispatcher::run_if_admitted(Request& request, Verdict verdic
   switch (verdict) {
     case Verdict::pass:
       if (const Outcome outcome = run_row(request); outcome != Outcome::done) {
-        if (request.connection.reply_mode != ReplyMode::on) {
-          request.reply.out().resize(request.reply_begin);
-        }
+        if (request.connection.reply_mode != ReplyMode::on) drop_reply(request);
         return outcome;
       }
       break;
@@ -142,7 +147,7 @@ void Dispatcher::end_reply(Request& request) {
   ReplyMode& mode = request.connection.reply_mode;
   if (mode == ReplyMode::on) [[likely]]
     return;
-  if (mode != ReplyMode::skip_next) request.reply.out().resize(request.reply_begin);
+  if (mode != ReplyMode::skip_next) drop_reply(request);
   if (mode == ReplyMode::skip_this) mode = ReplyMode::on;
 }
 

@@ -24,7 +24,7 @@ bool has(const Request& request, Flags flags) {
 // the database that is selected now.
 std::uint64_t flags_of_queue(const Multi& multi) {
   std::uint64_t flags = 0;
-  for (const Flags flag : {kWrite, kDenyOom}) {
+  for (const Flags flag : {kWrite, kDenyOom, kPublishes}) {
     if (multi.any(flag)) flags |= flag;
   }
   if (multi.any(kAllShards | kWholeKeyspace | kSelects)) flags |= kWholeKeyspace;
@@ -147,7 +147,7 @@ void Dispatcher::exec_within(Request& request, Transaction& transaction) {
                  .wake = request.wake,
                  .command = &queued.command()};
     run_within(part, transaction);
-    if (queued.command().group == Group::connection) connection.shown_changed = true;
+    if (has(part, kConnection | kPushes)) connection.shown_changed = true;
   }
   const JournalPosition position = transaction.finish();
   connection.hold_until = std::max(connection.hold_until, position);

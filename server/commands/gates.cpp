@@ -63,6 +63,18 @@ Verdict memory(Request& request, Time&) {
   return refuse(request, "OOM command not allowed when used memory > 'maxmemory'.");
 }
 
+// In RESP2 a message cannot be told from a reply, so a subscriber is to expect messages only.
+Verdict subscribed(Request& request, Time&) {
+  if (!request.connection.subscriptions.any()) [[likely]]
+    return Verdict::pass;
+  if (request.connection.version != protocol::Version::resp2) return Verdict::pass;
+  if (has(request, kWhileSubscribed)) return Verdict::pass;
+  return refuse(request,
+                fmt::format("ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING "
+                            "/ QUIT / RESET are allowed in this context",
+                            request.command->full_name));
+}
+
 Verdict pause(Request& request, Time& again_at) {
   const Connections::Pause paused = request.services.connections.paused(request.now);
   if (paused == Connections::Pause::none) [[likely]]
@@ -73,10 +85,12 @@ Verdict pause(Request& request, Time& again_at) {
   return Verdict::wait_until;
 }
 
-Verdict journal_budget(Request& request, Time& again_at) {
-  if (!has(request, kWrite) || !request.services.keyspace.journal().over_budget()) [[likely]] {
+// A write may publish too: what becomes of its keys.
+Verdict budgets(Request& request, Time& again_at) {
+  if (!has(request, kWrite | kPublishes)) return Verdict::pass;
+  if (!request.services.keyspace.journal().over_budget() && !request.services.channels->behind())
+      [[likely]]
     return Verdict::pass;
-  }
   again_at = request.now + kBudgetStep;
   return Verdict::wait_until;
 }
@@ -101,8 +115,8 @@ Verdict ask_in_order(Request& request, Time& again_at) {
 }  // namespace
 
 Verdict pass_gates(Request& request, Time& again_at) {
-  return ask_in_order<authentication, debugging, storage, memory, pause, journal_budget, warming>(
-      request, again_at);
+  return ask_in_order<authentication, debugging, storage, memory, subscribed, pause, budgets,
+                      warming>(request, again_at);
 }
 
 bool is_local(const ConnectionState& connection) {

@@ -212,9 +212,9 @@ void stats(InfoWriter& out, const Source& source) {
   out.field("current_eviction_exceeded_time", 0);
   out.field("keyspace_hits", source.totals.hits);
   out.field("keyspace_misses", source.totals.misses);
-  out.field("pubsub_channels", 0);
-  out.field("pubsub_patterns", 0);
-  out.field("pubsubshard_channels", 0);
+  out.field("pubsub_channels", source.services.channels->count(TopicKind::channel));
+  out.field("pubsub_patterns", source.services.channels->count(TopicKind::pattern));
+  out.field("pubsubshard_channels", source.services.channels->count(TopicKind::shard_channel));
   out.field("latest_fork_usec", 0);
   out.field("total_forks", 0);
   out.field("migrate_cached_sockets", 0);

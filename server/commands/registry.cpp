@@ -55,7 +55,8 @@ std::size_t count_rows(std::span<const std::span<const Command>> families) {
 Registry::Registry()
     : Registry(std::array{connection_commands(), transaction_commands(), generic_commands(),
                           string_commands(), compare_commands(), hash_commands(),
-                          set_commands(), sorted_set_commands(), server_commands(),
+                          set_commands(), sorted_set_commands(), pubsub_commands(),
+                          server_commands(),
                           latency_commands()}) {}
 
 Registry::Registry(std::span<const std::span<const Command>> families) {

@@ -79,6 +79,7 @@ std::span<const Command> compare_commands();  // strings, too
 std::span<const Command> hash_commands();
 std::span<const Command> set_commands();
 std::span<const Command> sorted_set_commands();
+std::span<const Command> pubsub_commands();
 std::span<const Command> server_commands();
 std::span<const Command> latency_commands();
 

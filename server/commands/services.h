@@ -13,6 +13,7 @@
 #include "server/observe/latency_monitor.h"
 #include "server/observe/metrics.h"
 #include "server/observe/slowlog.h"
+#include "server/pubsub/channels.h"
 #include "server/store/store.h"
 
 namespace sojourn::server {
@@ -36,6 +37,7 @@ struct Services {
   std::unique_ptr<Gauges> gauges = std::make_unique<Gauges>();
   std::unique_ptr<LatencyMonitor> latency = std::make_unique<LatencyMonitor>();
   std::unique_ptr<Errands> errands = std::make_unique<Errands>();
+  std::unique_ptr<Channels> channels = std::make_unique<Channels>();
 };
 
 }  // namespace sojourn::server

@@ -41,7 +41,8 @@ Connection::Sent Connection::send() {
 }
 
 void Connection::compact_output() {
-  if (sent_ < kCompactedBytesMin) return;
+  // What is moved is no more than what was sent since the last time.
+  if (sent_ < kCompactedBytesMin || sent_ < unsent()) return;
   output.erase(0, sent_);
   sent_ = 0;
 }

@@ -29,7 +29,8 @@ class Connection {
   std::size_t unsent() const { return output.size() - sent_; }
   enum class Sent : std::uint8_t { all, some, failed };
   Sent send();  // as much as the socket takes now
-  // Gives back what was sent, so that a reader who is always behind does not make the output grow.
+  // Gives back what was sent, so that a reader who is always behind does not make the output grow
+  // beyond twice of what is unsent.
   void compact_output();
 
   // --- receiving ---
@@ -57,7 +58,9 @@ class Connection {
   std::size_t input_bytes() const {
     return input.capacity() + parser.memory_bytes() + state.multi.bytes();
   }
-  std::size_t output_bytes() const { return output.capacity() + state.unfinished.bytes(); }
+  std::size_t output_bytes() const {
+    return output.capacity() + state.unfinished.bytes() + state.subscriptions.bytes();
+  }
   std::size_t buffer_bytes() const { return input_bytes() + output_bytes(); }
   void note_capacities();  // in `state`
   bool awaits_release(JournalPosition released) const {
@@ -76,6 +79,7 @@ class Connection {
   bool held = false;
   bool runnable = false;
   bool unpublished = false;
+  bool overrun = false;
 
  private:
   FileDescriptor socket_;

@@ -22,6 +22,7 @@ Worker::Worker(WorkersShared& shared, std::size_t index, std::size_t count)
       services_(shared.services),
       journal_(services_.keyspace.journal()),
       metrics_(services_.metrics.add_worker()),
+      mailbox_(services_.channels->mailbox(index)),
       index_(index),
       count_(count),
       dispatcher_(services_, metrics_),
@@ -31,6 +32,13 @@ Worker::Worker(WorkersShared& shared, std::size_t index, std::size_t count)
       ready_(std::make_unique<epoll_event[]>(kReadyMax)),
       turn_timer_(metrics_),
       lookahead_(services_.keyspace) {
+  mailbox_.serve(
+      [this] {
+        // Who publishes on this worker has a turn, at whose end the message is handed out.
+        if (io_.get_executor().running_in_this_thread()) return;
+        asio::post(io_, [this] { const Turn turn(*this); });
+      },
+      [this](std::uint64_t id, const Delivery& delivery) { take_message(id, delivery); });
   refresh_settings();
 }
 
@@ -214,6 +222,8 @@ void Worker::touch(Connection& connection) {
 // Ends a turn: everything that was changed goes to the journal at once, then everything that may
 // leave is sent.
 void Worker::settle() {
+  if (mailbox_.waiting() || !overrun_.empty()) [[unlikely]]
+    hand_out_messages();
   if (journal_.appended() != journal_.written()) journal_.end_turn();
   // Before the replies: who has read that a connection has a name finds it in CLIENT LIST.
   publish(changed_now_);
@@ -261,6 +271,7 @@ void Worker::send_or_hold(Connection& connection, JournalPosition released) {
   } else {
     const std::uint64_t written_before = connection.state.bytes_written;
     if (connection.send() == Connection::Sent::failed) return close_now(connection);
+    connection.compact_output();
     WorkerMetrics::add(metrics_.writes);
     WorkerMetrics::add(metrics_.net_output_bytes, connection.state.bytes_written - written_before);
   }
@@ -333,6 +344,7 @@ void Worker::take_in(FileDescriptor socket) {
 void Worker::close_now(Connection& connection) {
   if (connection.closed) return;
   connection.close();
+  forget_subscriptions(*services_.channels, connection.state);
   count_buffers(connection);
   published_.remove(connection.state.id);
   buried_.push_back(connection.state.id);

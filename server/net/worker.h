@@ -128,6 +128,8 @@ class Worker {
   // keys of the first `foreseen` are fetched already.
   std::size_t run_requests(Connection& connection, std::string_view bytes, std::size_t foreseen);
   bool run_request(Connection& connection, protocol::Words words, Time now);
+  void take_message(std::uint64_t id, const Delivery& delivery);
+  void hand_out_messages();
   void refuse(Connection& connection, std::string_view error);
   void refuse_http(Connection& connection);
   bool may_warn(std::chrono::steady_clock::time_point& warned_at);
@@ -156,6 +158,7 @@ class Worker {
   Services& services_;
   Journal& journal_;
   WorkerMetrics& metrics_;
+  Mailbox& mailbox_;
   const std::size_t index_;
   const std::size_t count_;
   Dispatcher dispatcher_;
@@ -183,7 +186,8 @@ class Worker {
   std::vector<Connection*> runnable_;  // their backlog runs next turn
   std::vector<Connection*> changed_now_;
   std::vector<Connection*> changed_later_;
-  std::vector<std::uint64_t> buried_;  // closed; their memory goes at the end of the turn
+  std::vector<std::uint64_t> overrun_;  // published messages are more than they may leave unread
+  std::vector<std::uint64_t> buried_;   // closed; their memory goes at the end of the turn
   using Due = std::pair<Time, std::uint64_t>;
   std::priority_queue<Due, std::vector<Due>, std::greater<>> waiting_until_;
   std::deque<Due> unauthenticated_;  // in order of their deadlines

@@ -21,6 +21,8 @@ inline constexpr std::size_t kRoomBytesMin = 64 * 1024;
 // Requests of one connection, and of all: replies leave at the end of a turn, so it must be short.
 inline constexpr std::size_t kRequestsOfOneMax = 1000;
 inline constexpr std::size_t kRequestsPerTurnMax = 4000;
+// Published messages are handed out for so long; the rest comes in the next turn.
+inline constexpr std::chrono::microseconds kMessagesTimeMax{500};
 // No further request is begun this long after the turn began to look at its sockets, or at what was
 // left over from earlier turns. Sending is still to come.
 inline constexpr std::chrono::microseconds kRequestsTimeMax{500};

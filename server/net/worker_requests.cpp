@@ -122,6 +122,10 @@ std::size_t Worker::run_requests(Connection& connection, std::string_view bytes,
 
   std::string_view rest = bytes;
   for (std::size_t requests = 0; !rest.empty(); ++requests) {
+    // Who is told by a message must find it before the reply to what he then asks; and what he
+    // publishes himself follows the reply.
+    if (connection.state.subscriptions.any()) [[unlikely]]
+      mailbox_.deliver_all();
     // The first one runs, however late it is: somebody was found time for it.
     const bool enough = requests == kRequestsOfOneMax || (requests > 0 && !time_for_requests());
     if (enough || !connection.may_run(unsent_max(connection))) {
@@ -174,12 +178,44 @@ bool Worker::run_request(Connection& connection, protocol::Words words, Time now
   }
   // What others see of a connection (its name, database, user) changes by these commands.
   const Command* const command = connection.state.last_command;
-  static_assert(Group::connection < Group::transactions);
-  if (command != nullptr && command->group <= Group::transactions) {
+  if (command != nullptr &&
+      (command->flags & (kConnection | kPushes | kTransactionCategory)) != 0) {
     const bool within_exec = std::exchange(connection.state.shown_changed, false);
-    if (command->group == Group::connection || within_exec) note_changed(connection, true);
+    if ((command->flags & kTransactionCategory) == 0 || within_exec) {
+      note_changed(connection, true);
+    }
   }
   return true;
+}
+
+void Worker::take_message(std::uint64_t id, const Delivery& delivery) {
+  const auto found = connections_.find(id);
+  if (found == connections_.end()) return;
+  Connection& connection = *found->second;
+  if (connection.closed || connection.state.close_after_reply) return;
+  if (connection.overrun) return;
+  outputs_.lend(connection.output);
+  delivery.append_to(connection.output, connection.state.version);
+  connection.state.hold_until = std::max(connection.state.hold_until, delivery.after);
+  note_changed(connection, false);
+  touch(connection);
+  // At once, however much the socket would take: what others publish must not pile up here. It is
+  // closed a little later only since a request of its own may be running.
+  const std::size_t most = settings_->output_limit_pubsub.hard_bytes;
+  connection.overrun = most != 0 && connection.unsent() > most;
+  if (connection.overrun) overrun_.push_back(id);
+}
+
+void Worker::hand_out_messages() {
+  const bool all = mailbox_.deliver(std::chrono::steady_clock::now() + kMessagesTimeMax);
+  if (!all) schedule_turn();
+  const Time now = services_.clock.now();
+  for (const std::uint64_t id : std::exchange(overrun_, {})) {
+    const auto found = connections_.find(id);
+    if (found == connections_.end() || found->second->closed) continue;
+    over_output_limit(*found->second, now);  // says so in the log
+    close_now(*found->second);
+  }
 }
 
 void Worker::refuse_http(Connection& connection) {

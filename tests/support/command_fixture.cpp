@@ -75,6 +75,11 @@ void CommandTest::start() {
   services = std::make_unique<Services>(
       Services{*keyspace, config, clock, log, connections, metrics, slowlog, registry});
   if (on_disk_) services->store = &store;
+  services->channels->mailbox(0).serve([] {},
+                                       [this](std::uint64_t id, const Delivery& delivery) {
+                                         Client& client = *clients_.at(id - 1);
+                                         delivery.append_to(client.messages_, client.state.version);
+                                       });
   dispatcher_ = std::make_unique<Dispatcher>(*services);
 }
 
@@ -150,6 +155,23 @@ std::optional<protocol::Reply> CommandTest::Client::ask(const std::vector<std::s
   }
   EXPECT_EQ(parser.consumed(), bytes->size()) << words.front() << " answered more than one reply";
   return parser.take();
+}
+
+std::vector<std::string> CommandTest::Client::messages() {
+  test_.services->channels->mailbox(0).deliver_all();
+  std::vector<std::string> shown;
+  std::string_view rest = messages_;
+  protocol::ReplyParser parser;
+  while (!rest.empty()) {
+    if (parser.parse(rest) != protocol::ReplyParser::Status::reply) {
+      ADD_FAILURE() << "what came is no message: " << rest;
+      break;
+    }
+    rest.remove_prefix(parser.consumed());
+    shown.push_back(show(parser.take()));
+  }
+  messages_.clear();
+  return shown;
 }
 
 std::string CommandTest::Client::run_words(const std::vector<std::string>& words) {

@@ -68,6 +68,9 @@ class CommandTest : public ::testing::Test {
     // The reply's bytes; null when the request must wait for a time that has not come: try again
     // after advance().
     std::optional<std::string> try_raw(const std::vector<std::string>& words);
+    // The published messages that have come since it was asked last, each as redis-cli shows it.
+    std::vector<std::string> messages();
+    std::size_t message_bytes() const { return messages_.size(); }
 
     ConnectionState state;
 
@@ -75,6 +78,7 @@ class CommandTest : public ::testing::Test {
     friend class CommandTest;
     explicit Client(CommandTest& test) : test_(test) {}
     CommandTest& test_;
+    std::string messages_;
   };
 
  protected:

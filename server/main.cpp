@@ -20,6 +20,7 @@
 #include "server/cache/journal.h"
 #include "server/cache/keyspace.h"
 #include "server/commands/generic.h"
+#include "server/commands/key_event_channels.h"
 #include "server/commands/registry.h"
 #include "server/commands/services.h"
 #include "server/config/config.h"
@@ -220,8 +221,10 @@ int serve(const Invocation& invocation, Config& config, const Registry& registry
     (*journal)->set_fsync(append_fsync(changed));
     raise_limits(log, changed);
     apply_encoding_limits(changed, **keyspace);
+    follow_key_event_settings(services, changed);
   });
   apply_encoding_limits(*settings, **keyspace);
+  publish_key_events(services);
 
   // From socket to socket.
   server.start(services, services.info.workers);

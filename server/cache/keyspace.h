@@ -16,6 +16,7 @@
 #include "server/cache/encoding.h"
 #include "server/cache/journal.h"
 #include "server/cache/key.h"
+#include "server/cache/key_events.h"
 #include "server/cache/transaction.h"
 #include "server/cache/watches.h"
 #include "server/store/store.h"
@@ -129,6 +130,7 @@ class Keyspace {
   std::size_t entry_bytes_of(const Entry& entry) const;  // MEMORY USAGE
 
   Journal& journal();
+  KeyEvents& events();
   const Clock& clock() const;
 
  private:

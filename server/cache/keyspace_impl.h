@@ -12,6 +12,7 @@
 
 #include "server/cache/cold_reader.h"
 #include "server/cache/encoding.h"
+#include "server/cache/key_events.h"
 #include "server/cache/keyspace.h"
 #include "server/cache/large_hash.h"
 #include "server/cache/loader.h"
@@ -76,6 +77,7 @@ struct Keyspace::Impl {
   bool expire(std::size_t worker, std::size_t workers, const std::function<bool()>& out_of_time);
   bool expire_shard(std::size_t index, DueSlot slot, Time now);
   void note_gone(DatabaseId id, std::string_view key, std::size_t shard);
+  bool note_expired(const std::vector<Shard::Expired>& expired);
   bool clean_up(std::size_t worker, std::size_t workers, const std::function<bool()>& out_of_time);
   bool clean_shard(Shard& shard, std::size_t entries_max);
   bool make_way(std::size_t worker, std::size_t workers, const std::function<bool()>& out_of_time);
@@ -101,6 +103,7 @@ struct Keyspace::Impl {
   std::atomic<bool> warm{true};
   // Nothing can be on disk only, and nothing is damaged: resolve() need not look.
   std::atomic<bool> settled{true};
+  KeyEvents events;
   std::atomic<std::uint64_t> loaded{0};
   std::atomic<std::uint64_t> cold_reads{0};
   std::atomic<std::uint64_t> damaged{0};

@@ -13,7 +13,7 @@
 namespace sojourn::server {
 
 Transaction::Transaction(Keyspace& keyspace, std::span<const Key> keys, Time now)
-    : keyspace_(keyspace), now_(now) {
+    : keyspace_(keyspace), now_(now), wanted_events_(keyspace.impl_->events.wanted()) {
   for (const Key& key : keys) {
     locked_.push_back(static_cast<std::uint16_t>(Keyspace::Impl::shard_index(key.hash)));
   }
@@ -25,7 +25,10 @@ Transaction::Transaction(Keyspace& keyspace, std::span<const Key> keys, Time now
 }
 
 Transaction::Transaction(Keyspace& keyspace, AllShards, Time now)
-    : keyspace_(keyspace), now_(now), all_(true) {
+    : keyspace_(keyspace),
+      now_(now),
+      wanted_events_(keyspace.impl_->events.wanted()),
+      all_(true) {
   for (std::size_t i = 0; i < Keyspace::Impl::kShards; ++i) {
     keyspace_.impl_->shards[i].lock.lock();
   }
@@ -53,6 +56,7 @@ Shard::Found Transaction::look_up(const Key& key) {
   if (!found.entry()->expired(now_)) [[likely]]
     return found;
   ++shard.expired;
+  note(KeyEventClass::expired, "expired", key);
   remove(key, found);
   return {};
 }
@@ -61,7 +65,10 @@ const Entry* Transaction::find(const Key& key, Trace trace) {
   Shard& shard = shard_of(key);
   const Shard::Found found = look_up(key);
   if (trace.counted) ++(found ? shard.hits : shard.misses);
-  if (!found) return nullptr;
+  if (!found) {
+    if (trace.counted && trace.told) note(KeyEventClass::miss, "keymiss", key);
+    return nullptr;
+  }
   if (trace.used) found.entry()->set_used(now_);
   return found.entry();
 }
@@ -100,9 +107,11 @@ void Transaction::put_entry(const Key& key, Entry* entry) {
   Shard& shard = shard_of(key);
   const DatabaseId id = keyspace_.impl_->id_of(key.database);
   if (const Shard::Found found = shard.find(id, key.name, key.hash)) {
+    if (!found.entry()->present()) note(KeyEventClass::fresh, "new", key);
     drop_collection(*found.entry());
     released_.push_back(shard.replace(found, entry));
   } else {
+    note(KeyEventClass::fresh, "new", key);
     shard.insert(id, entry, key.hash);
   }
 }
@@ -128,7 +137,7 @@ void Transaction::put_string(const Key& key, std::string_view value, Time deadli
   const Shard::Found found = look_up(key);
   if (deadline <= now_) {
     asked_for_ = true;
-    if (found) remove(key, found);
+    found ? remove(key, found) : note(KeyEventClass::fresh, "new", key);
     return;
   }
   Entry* entry = found ? found.entry() : nullptr;
@@ -222,6 +231,7 @@ void Transaction::rename(const Key& from, const Key& to) {
   // A touch row under the new name may be there already; it is older than the record now written.
   moved->set_touch_row(overwritten != nullptr && overwritten->touch_row());
   remove(from, look_up(from));
+  if (overwritten != nullptr) note(KeyEventClass::fresh, "new", to);
   put_entry(to, moved);
   file(to);
   mark_dirty(to, *moved);
@@ -247,6 +257,7 @@ void Transaction::copy(const Key& from, const Key& to) {
   }
   const Entry* const overwritten = peek(to);
   made->set_touch_row(overwritten != nullptr && overwritten->touch_row());
+  if (overwritten != nullptr) note(KeyEventClass::fresh, "new", to);
   put_entry(to, made);
   file(to);
   mark_dirty(to, *made);
@@ -575,6 +586,11 @@ void Transaction::next_command() {
 
 // --- the end ---
 
+void Transaction::remember(std::string_view name, const Key& key) {
+  if (events_ == nullptr) events_ = std::make_unique<std::vector<KeyEvent>>();
+  events_->push_back({name, std::string(key.name), key.database});
+}
+
 JournalPosition Transaction::finish() {
   if (finished_) return 0;
   finished_ = true;
@@ -585,7 +601,11 @@ JournalPosition Transaction::finish() {
     write(unit);
     if (asked_for_) position = unit.position();
   }
+  if (events_ != nullptr) [[unlikely]]
+    keyspace_.impl_->events.queue(std::move(*events_), position);
   unlock();
+  if (events_ != nullptr) [[unlikely]]
+    keyspace_.impl_->events.tell();
   if (remapped) keyspace_.impl_->parts_generation.fetch_add(1, std::memory_order_release);
   for (Entry* const entry : released_) keyspace_.impl_->release(entry);
   return position;

@@ -15,6 +15,7 @@
 #include "server/cache/journal.h"
 #include "server/cache/key.h"
 #include "server/cache/scored_member.h"
+#include "server/cache/key_events.h"
 #include "server/cache/shard.h"
 
 namespace sojourn::server {
@@ -50,6 +51,7 @@ class Transaction {
   struct Trace {
     bool counted = true;
     bool used = true;
+    bool told = true;  // a miss that counts is an event
   };
   const Entry* find(const Key& key, Trace trace);
   const Entry* find(const Key& key) { return find(key, Trace{}); }
@@ -98,6 +100,13 @@ class Transaction {
   void next_command();
   // Values that were replaced and are not freed yet.
   std::size_t replaced() const { return released_.size(); }
+  // What became of a key, for whoever wants to be told: told after the end, in this order. `name`
+  // must be a literal. That a key is new or has expired, and that it was missed, is noted already.
+  void note(KeyEventClass kind, std::string_view name, const Key& key) {
+    if ((wanted_events_ & static_cast<std::uint16_t>(kind)) != 0) [[unlikely]]
+      remember(name, key);
+  }
+
   // Writes the changes to the journal and unlocks. Returns the place a reply must wait for; 0 when
   // nothing changed but what had expired anyway. Done by the destructor if not before.
   JournalPosition finish();
@@ -167,6 +176,7 @@ class Transaction {
   void put_whole(const Key& key, ValueType type, std::span<const Member> members);
   void drop_collection(const Entry& entry);
   void unlock();
+  void remember(std::string_view name, const Key& key);
   void write(Journal::Unit& unit);
   void write_rows(Journal::Unit& unit, const Change& change);
   void write_record(Journal::Unit& unit, const Change& change);
@@ -174,12 +184,14 @@ class Transaction {
 
   Keyspace& keyspace_;
   const Time now_;
+  const std::uint16_t wanted_events_;
   const bool all_ = false;
   boost::container::small_vector<std::uint16_t, 4> locked_;  // shards, ascending; none if all_
   boost::container::small_vector<Change, 2> changes_;
   // Freed at the end, without a lock held; until then changes_ may point into them.
   boost::container::small_vector<Entry*, 2> released_;
   std::unique_ptr<Several> several_;
+  std::unique_ptr<std::vector<KeyEvent>> events_;
   bool asked_for_ = false;  // some change is more than the removal of something expired
   bool finished_ = false;
 };

@@ -1,6 +1,7 @@
 // What workers do for the keyspace between requests, in small steps.
 
 #include <algorithm>
+#include <mutex>
 
 #include "server/base/check.h"
 #include "server/cache/keyspace_impl.h"
@@ -41,10 +42,11 @@ void Keyspace::Impl::note_gone(DatabaseId id, std::string_view key, std::size_t 
 bool Keyspace::Impl::expire_shard(std::size_t index, DueSlot slot, Time now) {
   Shard& shard = shards[index];
   std::vector<Shard::Expired> expired;
-  const std::lock_guard guard(shard.lock);
+  std::unique_lock guard(shard.lock);
   due[index].store(shard.expire_due(slot, now, due_time, kExpireAtOnce, expired),
                    std::memory_order_relaxed);
   if (expired.empty()) return false;
+  const bool noted = note_expired(expired);
   Journal::Unit unit(journal);
   for (const auto& [id, entry] : expired) {
     if (alive(id)) unit.erase(id, entry->key(), entry->touch_row());
@@ -60,6 +62,21 @@ bool Keyspace::Impl::expire_shard(std::size_t index, DueSlot slot, Time now) {
     }
     release(entry);
   }
+  guard.unlock();
+  if (noted) events.tell();
+  return true;
+}
+
+// Under the shard's lock. True if there is something to tell.
+bool Keyspace::Impl::note_expired(const std::vector<Shard::Expired>& expired) {
+  if ((events.wanted() & static_cast<std::uint16_t>(KeyEventClass::expired)) == 0) return false;
+  std::vector<KeyEvent> noted;
+  for (const auto& [id, entry] : expired) {
+    const auto database = database_of(id);
+    if (!database) continue;
+    noted.push_back({"expired", std::string(entry->key()), static_cast<std::uint16_t>(*database)});
+  }
+  events.queue(std::move(noted), 0);
   return true;
 }
 

@@ -84,6 +84,11 @@ class Call {
     return true;
   }
 
+  // What became of a key: see Transaction::note().
+  void event(KeyEventClass kind, std::string_view name, const Key& key) {
+    transaction_->note(kind, name, key);
+  }
+
   // Holds a text that the handler made as long as the call, and so until the transaction has it.
   std::string_view keep(std::string text) { return kept_.emplace_front(std::move(text)); }
 

@@ -10,7 +10,10 @@ namespace sojourn::server {
 namespace {
 
 void erase_if(Call& call, const Key& key, bool met) {
-  if (met) call.tx().erase(key);
+  if (met) {
+    call.tx().erase(key);
+    call.event(KeyEventClass::generic, "del", key);
+  }
   call.reply.integer(met ? 1 : 0);
 }
 

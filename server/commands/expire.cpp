@@ -59,7 +59,10 @@ void expire_in(Call& call, Millis unit, bool absolute) {
 
   const Entry* entry = call.look_to_change(key);
   const bool moves = entry != nullptr && only.allows(entry->deadline(), deadline);
-  if (moves) call.tx().set_deadline(key, deadline);
+  if (moves) {
+    call.tx().set_deadline(key, deadline);
+    call.event(KeyEventClass::generic, deadline <= call.now ? "del" : "expire", key);
+  }
   call.reply.integer(moves ? 1 : 0);
 }
 
@@ -92,7 +95,10 @@ void persist(Call& call) {
   const Key& key = call.keys()[0];
   const Entry* entry = call.look_to_change(key);
   const bool had = entry != nullptr && entry->has_deadline();
-  if (had) call.tx().set_deadline(key, kNever);
+  if (had) {
+    call.tx().set_deadline(key, kNever);
+    call.event(KeyEventClass::generic, "persist", key);
+  }
   call.reply.integer(had ? 1 : 0);
 }
 

@@ -33,8 +33,11 @@ void change_databases(Call& call, const std::function<void(Transaction&)>& chang
 namespace {
 
 void del(Call& call) {
-  const auto deleted = std::count_if(call.keys().begin(), call.keys().end(),
-                                     [&](const Key& key) { return call.tx().erase(key); });
+  const auto deleted = std::count_if(call.keys().begin(), call.keys().end(), [&](const Key& key) {
+    const bool erased = call.tx().erase(key);
+    if (erased) call.event(KeyEventClass::generic, "del", key);
+    return erased;
+  });
   call.reply.integer(deleted);
 }
 

@@ -115,6 +115,7 @@ std::optional<std::int64_t> put_pairs(Call& call) {
   for (std::size_t i = 2; i < words.size(); i += 2) {
     if (call.tx().put_field(call.keys()[0], words[i], words[i + 1])) ++added;
   }
+  call.event(KeyEventClass::hash, "hset", call.keys()[0]);
   return added;
 }
 
@@ -131,7 +132,10 @@ void hsetnx(Call& call) {
   if (hash.refused) return;
   const std::string_view name = call.words()[2];
   const bool absent = !hash.field(name);
-  if (absent) call.tx().put_field(call.keys()[0], name, call.words()[3]);
+  if (absent) {
+    call.tx().put_field(call.keys()[0], name, call.words()[3]);
+    call.event(KeyEventClass::hash, "hset", call.keys()[0]);
+  }
   call.reply.integer(absent ? 1 : 0);
 }
 
@@ -146,6 +150,8 @@ void hdel(Call& call) {
     --left;
     ++removed;
   }
+  if (removed > 0) call.event(KeyEventClass::hash, "hdel", call.keys()[0]);
+  if (removed > 0 && left == 0) call.event(KeyEventClass::generic, "del", call.keys()[0]);
   call.reply.integer(removed);
 }
 
@@ -163,6 +169,7 @@ void hincrby(Call& call) {
   }
   if (__builtin_add_overflow(value, *by, &value)) return call.refuse(kWouldOverflow);
   call.tx().put_field(call.keys()[0], words[2], call.keep(std::to_string(value)));
+  call.event(KeyEventClass::hash, "hincrby", call.keys()[0]);
   call.reply.integer(value);
 }
 
@@ -183,6 +190,7 @@ void hincrbyfloat(Call& call) {
   if (!std::isfinite(value)) return call.refuse(kWouldBeNanOrInf);
   const std::string_view digits = call.keep(format_real(value));
   call.tx().put_field(call.keys()[0], words[2], digits);
+  call.event(KeyEventClass::hash, "hincrbyfloat", call.keys()[0]);
   call.reply.bulk(digits);
 }
 

@@ -27,6 +27,8 @@ bool rename_if(Call& call, bool only_to_nothing) {
   if (from.name == to.name) return !only_to_nothing;
   if (only_to_nothing && call.look_to_change(to) != nullptr) return false;
   call.tx().rename(from, to);
+  call.event(KeyEventClass::generic, "rename_from", from);
+  call.event(KeyEventClass::generic, "rename_to", to);
   return true;
 }
 
@@ -62,7 +64,10 @@ void copy(Call& call) {
   if (!args.done()) return call.refuse(args.error());
   if (from.name == to.name && from.database == to.database) return call.refuse(kSameObject);
   const bool copies = call.look(from) != nullptr && (replace || !there(call, to));
-  if (copies) call.tx().copy(from, to);
+  if (copies) {
+    call.tx().copy(from, to);
+    call.event(KeyEventClass::generic, "copy_to", to);
+  }
   call.reply.integer(copies ? 1 : 0);
 }
 
@@ -73,7 +78,11 @@ void move(Call& call) {
   if (!args.done()) return call.refuse(args.error());
   if (from.database == to.database) return call.refuse(kSameObject);
   const bool moves = there(call, from) && !there(call, to);
-  if (moves) call.tx().rename(from, to);
+  if (moves) {
+    call.tx().rename(from, to);
+    call.event(KeyEventClass::generic, "move_from", from);
+    call.event(KeyEventClass::generic, "move_to", to);
+  }
   call.reply.integer(moves ? 1 : 0);
 }
 

@@ -27,7 +27,8 @@ std::string_view form_name(ValueType type, FieldsForm form) {
 
 // The entry asked about; replies and returns null when there is none.
 const Entry* asked(Call& call) {
-  const Entry* entry = call.glance(call.keys()[0]);
+  const Entry* entry =
+      call.tx().find(call.keys()[0], {.counted = true, .used = false, .told = false});
   if (entry == nullptr) call.reply.null();
   return entry;
 }

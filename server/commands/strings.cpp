@@ -79,6 +79,16 @@ void getrange(Call& call) {
 
 // --- replacing ---
 
+// The key holds a string from now on, and that is the event. A time that has passed already ends it
+// at once.
+void put(Call& call, const Key& key, std::string_view value, Time deadline, bool expires) {
+  call.tx().put_string(key, value, deadline);
+  call.event(KeyEventClass::string, "set", key);
+  if (!expires) return;
+  call.event(KeyEventClass::generic, "expire", key);
+  if (deadline <= call.now) call.event(KeyEventClass::expired, "expired", key);
+}
+
 struct SetOptions {
   bool only_new = false;
   bool only_existing = false;
@@ -125,20 +135,21 @@ void set_with_options(Call& call) {
     return;
   }
   const bool keep = options.expiry.kind == Expiry::Kind::keep;
-  call.tx().put_string(key, value, keep ? deadline_of(old) : options.expiry.at);
+  put(call, key, value, keep ? deadline_of(old) : options.expiry.at,
+      options.expiry.kind == Expiry::Kind::at);
   if (!options.get) call.reply.ok();
 }
 
 void set(Call& call) {
   if (call.words().size() > 3) return set_with_options(call);
-  call.tx().put_string(call.keys()[0], call.words()[2], kNever);
+  put(call, call.keys()[0], call.words()[2], kNever, false);
   call.reply.ok();
 }
 
 void setnx(Call& call) {
   const Key& key = call.keys()[0];
   const bool absent = call.look_to_change(key) == nullptr;
-  if (absent) call.tx().put_string(key, call.words()[2], kNever);
+  if (absent) put(call, key, call.words()[2], kNever, false);
   call.reply.integer(absent ? 1 : 0);
 }
 
@@ -148,7 +159,7 @@ void set_until(Call& call, Millis unit) {
   const Time deadline = args.deadline(args.word(), unit, false, true);
   const std::string_view value = args.word();
   if (!args.done()) return call.refuse(args.error());
-  call.tx().put_string(key, value, deadline);
+  put(call, key, value, deadline, true);
   call.reply.ok();
 }
 void setex(Call& call) { set_until(call, 1000ms); }
@@ -156,7 +167,7 @@ void psetex(Call& call) { set_until(call, 1ms); }
 
 void put_pairs(Call& call) {
   for (std::size_t i = 0; i < call.keys().size(); ++i) {
-    call.tx().put_string(call.keys()[i], call.words()[2 * i + 2], kNever);
+    put(call, call.keys()[i], call.words()[2 * i + 2], kNever, false);
   }
 }
 
@@ -182,7 +193,7 @@ void getset(Call& call) {
   const Entry* entry = call.look(key);
   if (call.refuse_unless(entry, ValueType::string)) return;
   reply_string(call, entry);
-  call.tx().put_string(key, call.words()[2], kNever);
+  put(call, key, call.words()[2], kNever, false);
 }
 
 void getdel(Call& call) {
@@ -190,7 +201,9 @@ void getdel(Call& call) {
   const Entry* entry = call.look(key);
   if (call.refuse_unless(entry, ValueType::string)) return;
   reply_string(call, entry);
-  if (entry != nullptr) call.tx().erase(key);
+  if (entry == nullptr) return;
+  call.tx().erase(key);
+  call.event(KeyEventClass::generic, "del", key);
 }
 
 void getex(Call& call) {
@@ -208,8 +221,10 @@ void getex(Call& call) {
   reply_string(call, entry);
   if (expiry.kind == Expiry::Kind::at) {
     call.tx().set_deadline(key, expiry.at);
+    call.event(KeyEventClass::generic, expiry.at <= call.now ? "del" : "expire", key);
   } else if (expiry.kind == Expiry::Kind::persist && entry->has_deadline()) {
     call.tx().set_deadline(key, kNever);
+    call.event(KeyEventClass::generic, "persist", key);
   }
 }
 
@@ -220,6 +235,7 @@ void append(Call& call) {
   if (call.refuse_unless(entry, ValueType::string)) return;
   if (entry == nullptr) {
     call.tx().put_string(key, more, kNever);
+    call.event(KeyEventClass::string, "append", key);
     return call.reply.unsigned_integer(more.size());
   }
   const std::string_view old = entry->string();
@@ -229,6 +245,7 @@ void append(Call& call) {
   joined.append(old).append(more);
   const std::size_t size = joined.size();
   call.tx().put_string(key, call.keep(std::move(joined)), entry->deadline(), StringForm::built);
+  call.event(KeyEventClass::string, "append", key);
   call.reply.unsigned_integer(size);
 }
 
@@ -250,6 +267,7 @@ void setrange(Call& call) {
   changed.replace(begin, part.size(), part);
   const std::size_t size = changed.size();
   call.tx().put_string(key, call.keep(std::move(changed)), deadline_of(entry), StringForm::built);
+  call.event(KeyEventClass::string, "setrange", key);
   call.reply.unsigned_integer(size);
 }
 
@@ -267,6 +285,7 @@ void add(Call& call, std::int64_t by) {
   }
   if (__builtin_add_overflow(value, by, &value)) return call.refuse(kWouldOverflow);
   call.tx().put_string(key, call.keep(std::to_string(value)), deadline_of(entry));
+  call.event(KeyEventClass::string, "incrby", key);
   call.reply.integer(value);
 }
 
@@ -299,6 +318,7 @@ void incrbyfloat(Call& call) {
   if (!std::isfinite(value)) return call.refuse(kWouldBeNanOrInf);
   const std::string_view digits = call.keep(format_real(value));
   call.tx().put_string(key, digits, deadline_of(entry), StringForm::bytes);
+  call.event(KeyEventClass::string, "incrbyfloat", key);
   call.reply.bulk(digits);
 }
 

@@ -33,6 +33,24 @@ OutputLimit Settings::*output_class(std::string_view name) {
   return nullptr;
 }
 
+// Brings the classes into the order Redis prints them in; all of A's classes become 'A'.
+std::string check_events(ConfigWords& words) {
+  constexpr auto kOfA = std::string_view("g$lshzxetd"), kOthers = std::string_view("nKEm");
+  std::string& classes = words.front();
+  for (const char c : classes) {
+    if (c != 'A' && kOfA.find(c) == kOfA.npos && kOthers.find(c) == kOthers.npos) {
+      return "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.";
+    }
+  }
+  const auto given = [&](char c) { return classes.find(c) != classes.npos; };
+  const bool all = given('A') || std::all_of(kOfA.begin(), kOfA.end(), given);
+  std::string ordered = all ? "A" : "";
+  if (!all) std::copy_if(kOfA.begin(), kOfA.end(), std::back_inserter(ordered), given);
+  std::copy_if(kOthers.begin(), kOthers.end(), std::back_inserter(ordered), given);
+  classes = ordered;
+  return {};
+}
+
 std::string check_output_limits(ConfigWords& words) {
   if (words.size() % kWordsPerClass != 0) {
     return "Wrong number of arguments in buffer limit configuration.";
@@ -209,6 +227,10 @@ constexpr Directive kDirectives[] = {
         "zset-max-listpack-value", memory(),
         "Bytes of a member up to which a sorted set tells \"listpack\".", 0,
         "zset-max-ziplist-value"),
+    // Events
+    setting<&Settings::notify_keyspace_events>("notify-keyspace-events", text(check_events),
+                                               "Which changes of keys are published, by class, and "
+                                               "on which channels (K, E); empty: none."),
     // Slow log
     setting<&Settings::slowlog_log_slower_than_us>(
         "slowlog-log-slower-than", number(-1, kLongMax),

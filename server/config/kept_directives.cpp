@@ -21,7 +21,6 @@ constexpr auto kNoReplication = "there is no replication yet"sv;
 constexpr auto kNoCluster = "there is no cluster mode yet"sv;
 constexpr auto kNoTls = "there is no TLS yet"sv;
 constexpr auto kNoAcl = "there are no ACL users yet"sv;
-constexpr auto kNoEvents = "there are no keyspace events yet"sv;
 constexpr auto kNoModules = "there are no modules"sv;
 constexpr auto kNoScripts = "there are no scripts that could take long"sv;
 constexpr auto kNoTracking = "there is no client-side caching"sv;
@@ -72,24 +71,6 @@ std::string check_save(ConfigWords& words) {
     const std::int64_t min = i % 2 == 0 ? 1 : 0;
     if (!number || *number < min || *number > kIntMax) return "Invalid save parameters";
   }
-  return {};
-}
-
-// Brings the classes into the order Redis prints them in; all of A's classes become 'A'.
-std::string check_events(ConfigWords& words) {
-  constexpr auto kOfA = "g$lshzxetd"sv, kOthers = "nKEm"sv;
-  std::string& classes = words.front();
-  for (const char c : classes) {
-    if (c != 'A' && kOfA.find(c) == kOfA.npos && kOthers.find(c) == kOthers.npos) {
-      return "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.";
-    }
-  }
-  const auto given = [&](char c) { return classes.find(c) != classes.npos; };
-  const bool all = given('A') || std::all_of(kOfA.begin(), kOfA.end(), given);
-  std::string ordered = all ? "A" : "";
-  if (!all) std::copy_if(kOfA.begin(), kOfA.end(), std::back_inserter(ordered), given);
-  std::copy_if(kOthers.begin(), kOthers.end(), std::back_inserter(ordered), given);
-  classes = ordered;
   return {};
 }
 
@@ -274,8 +255,7 @@ constexpr Directive kDirectives[] = {
     kept("io-threads-do-reads", yes_no(), "no", "every worker reads and writes its own connections",
          kImmutable),
 
-    // Events, scripts, monitoring
-    kept("notify-keyspace-events", text(check_events), "", kNoEvents),
+    // Scripts, monitoring
     kept("busy-reply-threshold", kLong, "5000", kNoScripts, 0, "lua-time-limit"),
     kept("lua-replicate-commands", yes_no(), "yes", kNoScripts, kFileOnly),
     kept("tracking-table-max-keys", kLong, "1000000", kNoTracking),

@@ -77,6 +77,8 @@ struct Settings {
   std::uint64_t set_max_listpack_value = 64;
   std::uint64_t zset_max_listpack_entries = 128;
   std::uint64_t zset_max_listpack_value = 64;
+  // events
+  std::string notify_keyspace_events;  // the classes' letters, in Redis's order
   // log
   bool log_redact = true;                           // ours: no keys or values in the slow log
   std::int64_t slowlog_log_slower_than_us = 10000;  // negative: off

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "server/commands/generic.h"
+#include "server/commands/key_event_channels.h"
 #include "tests/support/redis_cli.h"
 
 namespace sojourn::server {
@@ -53,7 +54,10 @@ Connections::Pause FakeConnections::paused(Time now) const {
 }
 
 CommandTest::CommandTest(bool on_disk) : on_disk_(on_disk) {
-  config.on_change([this](const Settings& changed) { apply_encoding_limits(changed, *keyspace); });
+  config.on_change([this](const Settings& changed) {
+    apply_encoding_limits(changed, *keyspace);
+    if (services) follow_key_event_settings(*services, changed);
+  });
   start();
   connect();
 }
@@ -80,6 +84,7 @@ void CommandTest::start() {
                                          Client& client = *clients_.at(id - 1);
                                          delivery.append_to(client.messages_, client.state.version);
                                        });
+  publish_key_events(*services);
   dispatcher_ = std::make_unique<Dispatcher>(*services);
 }
 

@@ -113,6 +113,25 @@ TEST_F(Messages, KeepAPeerThatAsksForNothing) {
   EXPECT_EQ(listening.read(expected.size()), expected);
 }
 
+TEST_F(Messages, OfAChangeWaitUntilItIsWritten) {
+  start("notify-keyspace-events E$\n");
+  Peer listening = subscriber("__keyevent@0__:set");
+  Peer writer = connect();
+  store.hold_writes();
+  writer.send("SET s:1 alice\r\n");
+  store.wait_for_held(1);
+  // Both workers have had a turn since.
+  Peer one = connect();
+  Peer two = connect();
+  EXPECT_EQ(one.ask("PING"), "+PONG");
+  EXPECT_EQ(two.ask("PING"), "+PONG");
+  EXPECT_TRUE(listening.silent());
+  store.let_go();
+  EXPECT_EQ(writer.read_line(), "+OK");
+  const std::string expected = message("__keyevent@0__:set", "s:1");
+  EXPECT_EQ(listening.read(expected.size()), expected);
+}
+
 TEST_F(Messages, ToThoseWhoAreGoneGoNowhere) {
   Peer publisher = connect();
   {

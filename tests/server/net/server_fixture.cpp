@@ -2,6 +2,8 @@
 
 #include <thread>
 
+#include "server/commands/key_event_channels.h"
+
 namespace sojourn::server {
 
 ServerTest::ServerTest() : server(std::make_unique<Server>([this] { ++shutdowns; })) {}
@@ -33,6 +35,9 @@ void ServerTest::start(const std::string& configuration, std::size_t workers) {
                               .metrics = metrics,
                               .slowlog = slowlog,
                               .registry = registry});
+  config.on_change(
+      [this](const Settings& changed) { follow_key_event_settings(*services, changed); });
+  publish_key_events(*services);
   const auto bound = server->listen_tcp("127.0.0.1", 0);
   ASSERT_TRUE(bound) << bound.error().detail;
   port_ = *bound;

@@ -109,8 +109,11 @@ class Server:
     program: "sojournd"'s path. Directives are given as on the command line: appendfsync="always".
     """
 
-    def __init__(self, program, directory=None, port=None, wait=True, **directives):
+    def __init__(
+        self, program, directory=None, port=None, wait=True, config_file=None, **directives
+    ):
         self.program = program
+        self.config_file = config_file
         self._own_directory = None
         if directory is None:
             self._own_directory = TemporaryDirectory()
@@ -140,7 +143,8 @@ class Server:
         self.close()
 
     def command(self):
-        words = [self.program, "--port", str(self.port), "--bind", HOST]
+        words = [self.program, *([self.config_file] if self.config_file else [])]
+        words += ["--port", str(self.port), "--bind", HOST]
         words += ["--dir", os.path.join(self.directory, "data")]
         for name, value in self.directives.items():
             words += ["--" + name.replace("_", "-"), *str(value).split()]

@@ -6,7 +6,9 @@ import subprocess
 import sys
 
 from support import program
+from support.npm import InstalledPackages
 from support.server import HOST, TemporaryDirectory
+from support.waiting import wait_until
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "clients")
 
@@ -105,6 +107,67 @@ class Clients(program.SystemTest):
 
     def test_ruby_redis_keeps_sessions(self):
         self.assertEqual(self.script("ruby", "client.rb"), "all is well\n")
+
+    # --- subscribers ---
+
+    def test_python_redis_subscribes(self):
+        self.subscribe(sys.executable, os.path.join(HERE, "subscribe.py"))
+
+    def test_php_subscribes(self):
+        # To its channel, and then to a pattern.
+        self.subscribe("php", os.path.join(HERE, "subscribe.php"), listens=((1, 0), (0, 1)))
+
+    def test_ruby_redis_subscribes(self):
+        self.subscribe("ruby", os.path.join(HERE, "subscribe.rb"), listens=((1, 0),))
+
+    def test_hiredis_subscribes(self):
+        if not os.path.exists("/usr/include/hiredis/hiredis.h"):
+            self.skipTest("libhiredis-dev is not installed")
+        folder = TemporaryDirectory()
+        self.addCleanup(folder.remove)
+        client = folder / "subscribe"
+        source = os.path.join(HERE, "subscribe.c")
+        self.run_program("cc", "-Wall", "-o", client, source, "-lhiredis")
+        self.subscribe(client)
+
+    def test_node_clients_subscribe(self):
+        if shutil.which("node") is None or shutil.which("npm") is None:
+            self.skipTest("node or npm is not installed")
+        build_directory = os.path.abspath(program.arguments.build_dir)
+        packages = InstalledPackages(os.path.join(HERE, "node"), build_directory, "node-clients")
+        for name in ("subscribe_node_redis.js", "subscribe_ioredis.js"):
+            with self.subTest(name):
+                self.assertEqual(
+                    self.run_program("node", os.path.join(packages.directory, name), HOST,
+                                     self.port, "secret"),
+                    "all is well\n",
+                )
+
+    def subscribe(self, *command, listens=((1, 1),)):
+        """Runs a subscriber. Publishes "hello" when so many listen to the channel and to patterns."""
+        if shutil.which(command[0]) is None:
+            self.skipTest(f"{command[0]} is not installed")
+        subscriber = subprocess.Popen(
+            [*command, HOST, self.port, "secret"], stdout=subprocess.PIPE, text=True
+        )
+        self.addCleanup(subscriber.stdout.close)
+        self.addCleanup(subscriber.wait)
+        self.addCleanup(subscriber.kill)
+        for wanted in listens:
+            wait_until(
+                lambda: subscriber.poll() is not None or self.listeners() == wanted,
+                "somebody listens", deadline=60,
+            )
+            self.redis_cli("PUBLISH", "news", "hello")
+        said, _ = subscriber.communicate(timeout=60)
+        if subscriber.returncode == 77:
+            self.skipTest(said.strip())
+        self.assertEqual((said, subscriber.returncode), ("all is well\n", 0))
+
+    def listeners(self):
+        """How many listen to the channel "news", and how many patterns there are."""
+        channel = self.redis_cli("PUBSUB", "NUMSUB", "news").split()[1]
+        return int(channel), int(self.redis_cli("PUBSUB", "NUMPAT"))
 
     def script(self, interpreter, name, *needed):
         """The output of a script of tests/system/clients; skipped if its library is not there."""

@@ -3,9 +3,9 @@
 import http.client
 import os
 import shutil
-import subprocess
 
 from support import program
+from support.npm import InstalledPackages
 from support.server import HOST, Process, TemporaryDirectory, free_port
 from support.waiting import wait_until
 
@@ -13,40 +13,6 @@ SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "express")
 PROGRAMS = ["node", "npm", "haproxy"]
 # Debian keeps haproxy where only root's path goes.
 PATH = os.environ.get("PATH", "") + os.pathsep + "/usr/sbin"
-
-
-class InstalledApp:
-    """The app with its packages, in the build directory; installed anew only when they changed."""
-
-    def __init__(self, build_directory):
-        self.directory = os.path.join(build_directory, "express-app")
-        os.makedirs(self.directory, exist_ok=True)
-        shutil.copy(os.path.join(SOURCE, "app.js"), self.directory)
-        lock = self._copy("package-lock.json")
-        for name in ("package.json", ".npmrc"):
-            self._copy(name)
-        done = os.path.join(self.directory, "installed-lock.json")
-        if self._read(done) == lock:
-            return
-        subprocess.run(
-            ["npm", "ci", "--ignore-scripts", "--loglevel=error"],
-            cwd=self.directory,
-            check=True,
-            timeout=240,
-        )
-        with open(done, "wb") as file:
-            file.write(lock)
-
-    def _copy(self, name):
-        shutil.copy(os.path.join(SOURCE, name), self.directory)
-        return self._read(os.path.join(self.directory, name))
-
-    def _read(self, path):
-        try:
-            with open(path, "rb") as file:
-                return file.read()
-        except FileNotFoundError:
-            return None
 
 
 class Browser:
@@ -86,7 +52,7 @@ class Express(program.SystemTest):
         missing = [name for name in PROGRAMS if shutil.which(name, path=PATH) is None]
         if missing:
             raise AssertionError(f"this test needs {', '.join(missing)}")
-        cls.app = InstalledApp(program.arguments.build_dir)
+        cls.app = InstalledPackages(SOURCE, program.arguments.build_dir, "express-app")
 
     def setUp(self):
         self.folder = TemporaryDirectory()

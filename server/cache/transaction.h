@@ -14,8 +14,8 @@
 #include "server/cache/hash_view.h"
 #include "server/cache/journal.h"
 #include "server/cache/key.h"
-#include "server/cache/scored_member.h"
 #include "server/cache/key_events.h"
+#include "server/cache/scored_member.h"
 #include "server/cache/shard.h"
 
 namespace sojourn::server {
@@ -106,6 +106,7 @@ class Transaction {
     if ((wanted_events_ & static_cast<std::uint16_t>(kind)) != 0) [[unlikely]]
       remember(name, key);
   }
+  bool notes_any() const { return wanted_events_ != 0; }
 
   // Writes the changes to the journal and unlocks. Returns the place a reply must wait for; 0 when
   // nothing changed but what had expired anyway. Done by the destructor if not before.

@@ -10,6 +10,13 @@ Args Call::args() { return Args(*this, static_cast<std::size_t>(command.name_wor
 
 void Call::refuse_type() { refuse(kWrongType); }
 
+void Call::event_taken_out(KeyEventClass kind, std::string_view name, const Key& key) {
+  if (!transaction_->notes_any()) [[likely]]
+    return;
+  event(kind, name, key);
+  if (transaction_->peek(key) == nullptr) event(KeyEventClass::generic, "del", key);
+}
+
 void Call::refuse_arity() {
   refuse(fmt::format("ERR wrong number of arguments for '{}' command", command.full_name));
 }

@@ -88,6 +88,8 @@ class Call {
   void event(KeyEventClass kind, std::string_view name, const Key& key) {
     transaction_->note(kind, name, key);
   }
+  // The same of what was taken out of a collection, perhaps the last of it, and the key with it.
+  void event_taken_out(KeyEventClass kind, std::string_view name, const Key& key);
 
   // Holds a text that the handler made as long as the call, and so until the transaction has it.
   std::string_view keep(std::string text) { return kept_.emplace_front(std::move(text)); }

@@ -36,10 +36,10 @@ enum Flags : std::uint64_t {
   kSkipMonitor = 1ull << 13,
   // Looks at all keys (SCAN, KEYS, DBSIZE, RANDOMKEY): waits until warm.
   kWholeKeyspace = 1ull << 14,
-  kConnection = 1ull << 15,   // ACL category @connection
-  kDebug = 1ull << 16,        // behind enable-debug-command
-  kNeverPaused = 1ull << 17,  // runs during CLIENT PAUSE (CLIENT itself, AUTH, HELLO, ...)
-  kKeyspace = 1ull << 18,     // ACL category @keyspace
+  kConnection = 1ull << 15,         // ACL category @connection
+  kDebug = 1ull << 16,              // behind enable-debug-command
+  kNeverPaused = 1ull << 17,        // runs during CLIENT PAUSE (CLIENT itself, AUTH, HELLO, ...)
+  kKeyspace = 1ull << 18,           // ACL category @keyspace
   kTouchesRandomKeys = 1ull << 19,  // COMMAND INFO "random"-type hints: nondeterministic_output
   kHealth = 1ull << 20,         // asks whether all is well (PING): an error once storage has failed
   kAdminCategory = 1ull << 21,  // ACL category @admin without the flag
@@ -53,8 +53,8 @@ enum Flags : std::uint64_t {
   // Looks at, or changes, more than keys its row declares: where it is queued, EXEC holds all
   // shards; see Call::held().
   kAllShards = 1ull << 28,
-  kSelects = 1ull << 29,  // what is queued behind it runs in another database
-  kWaits = 1ull << 30,    // may ask to be run again later, which EXEC cannot: not queued
+  kSelects = 1ull << 29,    // what is queued behind it runs in another database
+  kWaits = 1ull << 30,      // may ask to be run again later, which EXEC cannot: not queued
   kUnordered = 1ull << 31,  // COMMAND INFO: what it returns has no order
   // --- publish and subscribe ---
   kWhileSubscribed = 1ull << 32,  // for a subscriber in RESP2, too

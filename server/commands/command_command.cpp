@@ -92,7 +92,8 @@ void key_specs(ReplyWriter& reply, const Command& row) {
   const KeySpec& words = row.slot_words;
   if (words.first == 0) return key_specs(reply, row.keys);
   reply.set(1);
-  key_spec(reply, words.notes, {"not_key"}, words.first, words.last, words.step);
+  key_spec(reply, words.notes, {"not_key"}, words.first,
+           range(words.first, words.last, words.step));
 }
 
 void describe(ReplyWriter& reply, const Command& row) {

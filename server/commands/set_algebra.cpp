@@ -98,15 +98,16 @@ void reply_members(Call& call, Combine combine) {
   for (const std::string_view member : members) call.reply.bulk(member);
 }
 
-void store_members(Call& call, Combine combine) {
+void store_members(Call& call, Combine combine, std::string_view event) {
   const auto sets = sets_of(call, call.keys().subspan(1));
   if (!sets) return;
   const Members members = combine(*sets);
   const Key& destination = call.keys()[0];
   if (members.empty()) {
-    call.tx().erase(destination);
+    if (call.tx().erase(destination)) call.event(KeyEventClass::generic, "del", destination);
   } else {
     call.tx().put_set(destination, members);
+    call.event(KeyEventClass::set, event, destination);
   }
   call.reply.unsigned_integer(members.size());
 }
@@ -114,11 +115,11 @@ void store_members(Call& call, Combine combine) {
 }  // namespace
 
 void sinter(Call& call) { reply_members(call, common); }
-void sinterstore(Call& call) { store_members(call, common); }
+void sinterstore(Call& call) { store_members(call, common, "sinterstore"); }
 void sunion(Call& call) { reply_members(call, together); }
-void sunionstore(Call& call) { store_members(call, together); }
+void sunionstore(Call& call) { store_members(call, together, "sunionstore"); }
 void sdiff(Call& call) { reply_members(call, difference); }
-void sdiffstore(Call& call) { store_members(call, difference); }
+void sdiffstore(Call& call) { store_members(call, difference, "sdiffstore"); }
 
 namespace {
 

@@ -67,12 +67,16 @@ void sscan(Call& call) { scan_fields(call, ValueType::set); }
 
 void sadd(Call& call) {
   if (to_change(call).refused) return;
-  call.reply.unsigned_integer(call.tx().add_members(call.keys()[0], call.words().subspan(2)));
+  const std::size_t added = call.tx().add_members(call.keys()[0], call.words().subspan(2));
+  if (added > 0) call.event(KeyEventClass::set, "sadd", call.keys()[0]);
+  call.reply.unsigned_integer(added);
 }
 
 void srem(Call& call) {
   if (to_change(call).refused) return;
-  call.reply.unsigned_integer(call.tx().erase_members(call.keys()[0], call.words().subspan(2)));
+  const std::size_t erased = call.tx().erase_members(call.keys()[0], call.words().subspan(2));
+  if (erased > 0) call.event_taken_out(KeyEventClass::set, "srem", call.keys()[0]);
+  call.reply.unsigned_integer(erased);
 }
 
 void smove(Call& call) {
@@ -86,7 +90,9 @@ void smove(Call& call) {
   const bool there = SetView(*from).contains(member);
   if (there && from != to) {
     call.tx().erase_members(source, {&member, 1});
-    call.tx().add_members(destination, {&member, 1});
+    call.event_taken_out(KeyEventClass::set, "srem", source);
+    const std::size_t added = call.tx().add_members(destination, {&member, 1});
+    if (added > 0) call.event(KeyEventClass::set, "sadd", destination);
   }
   call.reply.integer(there ? 1 : 0);
 }
@@ -98,6 +104,7 @@ void pop_one(Call& call) {
   const std::string_view member =
       call.keep(std::string(SetView(*set.entry).random(Random{}.next())));
   call.tx().erase_members(call.keys()[0], {&member, 1});
+  call.event_taken_out(KeyEventClass::set, "spop", call.keys()[0]);
   call.reply.bulk(member);
 }
 
@@ -127,10 +134,12 @@ void spop(Call& call) {
     if (set.entry == nullptr) return;
     SetView(*set.entry).for_each([&](std::string_view member) { call.reply.bulk(member); });
     call.tx().erase(key);
+    call.event_taken_out(KeyEventClass::set, "spop", key);
     return;
   }
   const auto chosen = choose_members(call, SetView(*set.entry), static_cast<std::size_t>(count));
   call.tx().erase_members(key, chosen);
+  if (!chosen.empty()) call.event_taken_out(KeyEventClass::set, "spop", key);
   call.reply.set(chosen.size());
   for (const std::string_view member : chosen) call.reply.bulk(member);
 }

@@ -106,6 +106,9 @@ void add_all(Call& call, const AddOptions& options, std::span<const ScoredMember
   for (const ScoredMember& member : members) {
     if (!add(call, options, member, outcome)) return call.refuse(kWouldBeNan);
   }
+  if (outcome.added + outcome.updated > 0) {
+    call.event(KeyEventClass::sorted_set, options.increment ? "zincr" : "zadd", call.keys()[0]);
+  }
   reply_outcome(call, options, outcome);
 }
 

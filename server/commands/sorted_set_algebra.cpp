@@ -201,7 +201,9 @@ Members only_in_first(Sources& sources, const Options&) {
 
 using Combine = Members (*)(Sources&, const Options&);
 
-void combine_sets(Call& call, Combine combine, const Known& known, bool store) {
+// `event`: what is told of the key in which the result is stored; empty: it is the reply.
+void combine_sets(Call& call, Combine combine, const Known& known, std::string_view event = {}) {
+  const bool store = !event.empty();
   Args args = call.args();
   if (store) args.key();
   auto sources = read_sources(call, args, store);
@@ -210,22 +212,18 @@ void combine_sets(Call& call, Combine combine, const Known& known, bool store) {
   if (!args.done()) return call.refuse(args.error());
   Members members = combine(*sources, options);
   std::sort(members.begin(), members.end());
-  if (store) return store_scored(call, members);
+  if (store) return store_scored(call, members, event);
   MemberReplies(call.reply, options.with_scores).add_all(members);
 }
 
 }  // namespace
 
-void zunion(Call& call) {
-  combine_sets(call, in_any, {.weights = true, .with_scores = true}, false);
-}
-void zinter(Call& call) {
-  combine_sets(call, common, {.weights = true, .with_scores = true}, false);
-}
-void zdiff(Call& call) { combine_sets(call, only_in_first, {.with_scores = true}, false); }
-void zunionstore(Call& call) { combine_sets(call, in_any, {.weights = true}, true); }
-void zinterstore(Call& call) { combine_sets(call, common, {.weights = true}, true); }
-void zdiffstore(Call& call) { combine_sets(call, only_in_first, {}, true); }
+void zunion(Call& call) { combine_sets(call, in_any, {.weights = true, .with_scores = true}); }
+void zinter(Call& call) { combine_sets(call, common, {.weights = true, .with_scores = true}); }
+void zdiff(Call& call) { combine_sets(call, only_in_first, {.with_scores = true}); }
+void zunionstore(Call& call) { combine_sets(call, in_any, {.weights = true}, "zunionstore"); }
+void zinterstore(Call& call) { combine_sets(call, common, {.weights = true}, "zinterstore"); }
+void zdiffstore(Call& call) { combine_sets(call, only_in_first, {}, "zdiffstore"); }
 
 void zintercard(Call& call) {
   Args args = call.args();

@@ -133,7 +133,7 @@ void erase_all(Call& call, std::vector<ScoredMember>& members) {
   call.tx().erase_members(call.keys()[0], names);
 }
 
-void remove_range(Call& call, By by) {
+void remove_range(Call& call, By by, std::string_view event) {
   const auto range = range_of(call, by);
   if (!range) return;
   const FoundSortedSet found = sorted_set_to_change(call);
@@ -148,6 +148,7 @@ void remove_range(Call& call, By by) {
     auto members = members_of(set, ranks);
     erase_all(call, members);
   }
+  if (ranks.size() > 0) call.event_taken_out(KeyEventClass::sorted_set, event, call.keys()[0]);
 }
 
 void pop(Call& call, bool greatest) {
@@ -169,6 +170,7 @@ void pop(Call& call, bool greatest) {
       greatest ? RankRange{size - popped, size} : RankRange{std::size_t{0}, popped};
   auto members = members_of(set, ranks, greatest);
   erase_all(call, members);
+  call.event_taken_out(KeyEventClass::sorted_set, greatest ? "zpopmax" : "zpopmin", call.keys()[0]);
   if (counted) return MemberReplies(call.reply, true).add_all(members);
   // One alone is no pair among others.
   call.reply.array(2);
@@ -186,9 +188,9 @@ void zrangebylex(Call& call) { reply_range(call, {.by = By::lex, .reverse = fals
 void zrevrange(Call& call) { reply_range(call, {.by = By::rank, .reverse = true}); }
 void zrevrangebyscore(Call& call) { reply_range(call, {.by = By::score, .reverse = true}); }
 void zrevrangebylex(Call& call) { reply_range(call, {.by = By::lex, .reverse = true}); }
-void zremrangebyrank(Call& call) { remove_range(call, By::rank); }
-void zremrangebyscore(Call& call) { remove_range(call, By::score); }
-void zremrangebylex(Call& call) { remove_range(call, By::lex); }
+void zremrangebyrank(Call& call) { remove_range(call, By::rank, "zremrangebyrank"); }
+void zremrangebyscore(Call& call) { remove_range(call, By::score, "zremrangebyscore"); }
+void zremrangebylex(Call& call) { remove_range(call, By::lex, "zremrangebylex"); }
 void zpopmin(Call& call) { pop(call, false); }
 void zpopmax(Call& call) { pop(call, true); }
 
@@ -201,10 +203,10 @@ void zrangestore(Call& call) {
   if (!range) return;
   const Entry* entry = call.look(source);
   if (call.refuse_unless(entry, ValueType::sorted_set)) return;
-  if (entry == nullptr) return store_scored(call, {});
+  if (entry == nullptr) return store_scored(call, {}, "zrangestore");
   const SortedSetView set(*entry);
   const RankRange ranks = limited(range->ranks(set, options.reverse.value_or(false)), options);
-  store_scored(call, members_of(set, ranks));
+  store_scored(call, members_of(set, ranks), "zrangestore");
 }
 
 }  // namespace sojourn::server

@@ -21,12 +21,13 @@ FoundSortedSet sorted_set_to_change(Call& call) {
   return {.entry = entry, .refused = call.refuse_unless(entry, ValueType::sorted_set)};
 }
 
-void store_scored(Call& call, std::span<const ScoredMember> members) {
+void store_scored(Call& call, std::span<const ScoredMember> members, std::string_view event) {
   const Key& destination = call.keys()[0];
   if (members.empty()) {
-    call.tx().erase(destination);
+    if (call.tx().erase(destination)) call.event(KeyEventClass::generic, "del", destination);
   } else {
     call.tx().put_sorted_set(destination, members);
+    call.event(KeyEventClass::sorted_set, event, destination);
   }
   call.reply.unsigned_integer(members.size());
 }
@@ -81,7 +82,9 @@ void zscan(Call& call) { scan_fields(call, ValueType::sorted_set); }
 
 void zrem(Call& call) {
   if (sorted_set_to_change(call).refused) return;
-  call.reply.unsigned_integer(call.tx().erase_members(call.keys()[0], call.words().subspan(2)));
+  const std::size_t erased = call.tx().erase_members(call.keys()[0], call.words().subspan(2));
+  if (erased > 0) call.event_taken_out(KeyEventClass::sorted_set, "zrem", call.keys()[0]);
+  call.reply.unsigned_integer(erased);
 }
 
 constexpr std::string_view kPerMember = "O(log(N)) for each member, N being the size of the set";

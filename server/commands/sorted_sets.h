@@ -79,6 +79,7 @@ class MemberReplies {
 };
 
 // The first key holds these members from now on, or nothing if there are none; replies how many.
-void store_scored(Call& call, std::span<const ScoredMember> members);
+// `event`: what is told of it.
+void store_scored(Call& call, std::span<const ScoredMember> members, std::string_view event);
 
 }  // namespace sojourn::server

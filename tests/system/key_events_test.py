@@ -82,6 +82,66 @@ HDEL new n
 HDEL new2 n n
 HSET a f v
 HGET a f
+SADD s m1 m2 m3
+SADD s m1
+SADD a m1
+SREM s m1 nosuch
+SREM s nosuch
+SMOVE s t m2
+SMOVE s t nosuch
+SMOVE s t m3
+SADD s m2
+SMOVE s t m2
+SMEMBERS nobody
+SPOP t 0
+SPOP t 1
+SPOP t 5
+SPOP t 5
+SADD s 1 2
+SPOP s
+SPOP s
+SPOP nobody
+SADD s 1 2
+SADD t 2 3
+SINTERSTORE u s t
+SUNIONSTORE u s t
+SDIFFSTORE u s t
+SDIFFSTORE u s s
+SDIFFSTORE u s s
+SINTERSTORE u s nobody
+SINTERSTORE a s t
+SET a 1
+SREM s 1 2
+ZADD z 1 m1 2 m2 3 m3 4 m4
+ZADD z 1 m1
+ZADD z XX 5 nosuch
+ZADD z INCR 1 m1
+ZADD z NX INCR 1 m1
+ZINCRBY z 1 m1
+ZINCRBY z 0 m1
+ZREM z m1 nosuch
+ZREM z nosuch
+ZSCORE nobody m
+ZREMRANGEBYRANK z 5 6
+ZREMRANGEBYRANK z 0 0
+ZREMRANGEBYSCORE z 3 3
+ZREMRANGEBYLEX z [m4 [m4
+ZADD z 1 m1 2 m2 3 m3
+ZPOPMIN z
+ZPOPMAX z 0
+ZPOPMAX z 5
+ZPOPMAX z
+ZADD z 1 m1 2 m2
+ZUNIONSTORE y 2 z t
+ZINTERSTORE y 2 z t
+ZINTERSTORE y 2 z t
+ZDIFFSTORE y 1 z
+ZRANGESTORE y z 0 0
+ZRANGESTORE y z 5 6
+ZRANGESTORE y z 5 6
+ZRANGESTORE y nobody 0 1
+DEL z t y u s
+SET a 1
 EXPIRE a 100
 EXPIRE a 100 NX
 EXPIRE a 50 GT
@@ -191,6 +251,18 @@ class KeyEvents(program.SystemTest):
                 self.assertEqual(mine, redis)
                 some += len(redis)
         self.assertGreater(some, 150)
+
+    def test_of_a_transaction_come_in_the_order_of_its_commands(self):
+        seen = []
+        for side in self.both():
+            side.asking.call("MULTI")
+            for words in (["SET", "a", "1"], ["SADD", "s", "m"], ["RENAME", "a", "b"],
+                          ["HSET", "s", "f", "v"], ["SELECT", "1"], ["SET", "b", "2"],
+                          ["SELECT", "0"], ["SREM", "s", "m"], ["EXPIRE", "b", "-1"]):
+                side.asking.call(*words)
+            seen.append(side.after("EXEC")[1])
+        self.assertEqual(*seen)
+        self.assertIn((b"__keyevent@1__:set", b"b"), seen[0])
 
     def test_are_those_of_redis_whatever_is_asked(self):
         seed = program.chosen_seed()

@@ -153,6 +153,7 @@ TEST_F(Transactions, RunWhateverCanBeQueued) {
     client().try_raw({"EXEC"});
     client().state.reply_mode = ConnectionState::ReplyMode::on;
     client().state.close_after_reply = false;
+    run("RESET");
     run("CLIENT UNPAUSE");
     EXPECT_EQ(run("EXEC"), "(error) ERR EXEC without MULTI");
   }

@@ -452,15 +452,19 @@ std::size_t Transaction::erase_members(const Key& key, std::span<const std::stri
                     [&](std::string_view member) { return erase_from(key, member); }));
 }
 
-void Transaction::put_whole(const Key& key, ValueType type, std::span<const Member> members) {
-  CHECK(!members.empty());
+FieldsForm Transaction::form_of(ValueType type, std::span<const Member> members) const {
   const EncodingLimits& limits = keyspace_.impl_->encoding_limits;
   FieldsForm form = limits.at_first(type, members.front().name, 1);
-  std::size_t bytes = 0;
   for (std::size_t i = 0; i < members.size(); ++i) {
     form = limits.after(type, form, i + 1, members[i].name, members[i].value);
-    bytes += members[i].name.size() + members[i].value.size() + 2;
   }
+  return form;
+}
+
+void Transaction::put_whole(const Key& key, ValueType type, std::span<const Member> members) {
+  CHECK(!members.empty());
+  std::size_t bytes = 0;
+  for (const Member& member : members) bytes += member.name.size() + member.value.size() + 2;
   Entry* made;
   if (fits_packed(bytes, members.size())) {
     std::string packed;
@@ -471,7 +475,7 @@ void Transaction::put_whole(const Key& key, ValueType type, std::span<const Memb
     for (const Member& member : members) fields->put(member.name, member.value);
     made = make_large(key, type, fields);
   }
-  made->set_form(form);
+  made->set_form(form_of(type, members));
   put_new(key, made);
 }
 
@@ -489,6 +493,12 @@ void Transaction::put_sorted_set(const Key& key, std::span<const ScoredMember> m
   for (std::size_t i = 0; i < members.size(); ++i) {
     scores[i] = encode_score(members[i].score);
     fields.push_back({members[i].member, view(scores[i])});
+  }
+  // As in put_score(): no negative zero in a listpack.
+  if (form_of(ValueType::sorted_set, fields) == FieldsForm::compact) {
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      if (members[i].score == 0) scores[i] = encode_score(0);
+    }
   }
   put_whole(key, ValueType::sorted_set, fields);
 }

@@ -174,6 +174,7 @@ class Transaction {
     std::string_view name;
     std::string_view value;
   };
+  FieldsForm form_of(ValueType type, std::span<const Member> members) const;
   void put_whole(const Key& key, ValueType type, std::span<const Member> members);
   void drop_collection(const Entry& entry);
   void unlock();

@@ -253,6 +253,7 @@ class SortedRuns : public rocksdb::MemTableRep {
     return sizeof(*this) + bytes_.load(std::memory_order_relaxed);
   }
   Iterator* GetIterator(rocksdb::Arena* arena) override;
+  Iterator* GetDynamicPrefixIterator(rocksdb::Arena* arena) override;
 
  private:
   class Walk;
@@ -369,6 +370,16 @@ rocksdb::MemTableRep::Iterator* SortedRuns::GetIterator(rocksdb::Arena* arena) {
     free_places_.pop_back();
   }
   return new (place) PlacedWalk(*this, place);
+}
+
+// For MemTableRep::Get(), which never gives back what it asks for without an arena, and for nobody
+// else: there are no prefixes, merges or updates in place. So each thread keeps its last one, which
+// refers to nothing of the memtable when it goes.
+rocksdb::MemTableRep::Iterator* SortedRuns::GetDynamicPrefixIterator(rocksdb::Arena* arena) {
+  if (arena != nullptr) return GetIterator(arena);
+  thread_local std::unique_ptr<Walk> last;
+  last = std::make_unique<Walk>(*this);
+  return last.get();
 }
 
 }  // namespace

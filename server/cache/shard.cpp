@@ -1,16 +1,6 @@
 #include "server/cache/shard.h"
 
-#include <sys/random.h>
-
-#include "server/base/check.h"
-
 namespace sojourn::server {
-
-HashSecret make_hash_secret() {
-  HashSecret secret;
-  CHECK(getrandom(secret.data(), secret.size(), 0) == static_cast<ssize_t>(secret.size()));
-  return secret;
-}
 
 Shard::~Shard() {
   visit_parts([this](ShardPart& part) {

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <xxhash.h>
-
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -12,6 +10,7 @@
 #include <vector>
 
 #include "server/base/clock.h"
+#include "server/base/hash_secret.h"
 #include "server/base/lock.h"
 #include "server/cache/entry.h"
 #include "server/cache/slot_table.h"
@@ -43,14 +42,6 @@ class DueTime {
   static constexpr std::int64_t kUnitMs = 16;
   std::int64_t start_ms_;
 };
-
-// Random bytes for XXH3_64bits_withSecret: keys cannot be chosen to collide (a seed alone is not
-// enough: one published pair of keys collides under one seed in 1,400).
-using HashSecret = std::array<unsigned char, 192>;
-HashSecret make_hash_secret();
-inline std::uint64_t hash_with(const HashSecret& secret, std::string_view key) {
-  return XXH3_64bits_withSecret(key.data(), key.size(), secret.data(), secret.size());
-}
 
 // The keys of one database in one shard.
 struct ShardPart {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "protocol/request_parser.h"
+#include "server/base/hash_secret.h"
 #include "server/cache/watches.h"
 #include "server/commands/command.h"
 
@@ -69,7 +70,7 @@ class Multi {
   std::size_t queued_bytes_ = 0;
   std::size_t watched_bytes_ = 0;
   std::vector<QueuedRequest> queued_;
-  std::unordered_map<std::string, WatchedKey> watched_;  // by database and name
+  std::unordered_map<std::string, WatchedKey, SecretHash> watched_;  // by database and name
 };
 
 // A connection's own; null for most. Copies of its state, made for others to look at, have the

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/base/hash_secret.h"
 #include "server/cache/scored_member.h"
 #include "server/commands/call.h"
 #include "server/commands/errors.h"
@@ -133,7 +134,7 @@ std::vector<HashView::Field> choose_fields(const HashView& hash, std::size_t cou
     return fields;
   }
   std::vector<HashView::Field> fields;
-  std::unordered_set<std::string_view> seen;
+  std::unordered_set<std::string_view, SecretHash> seen;
   while (fields.size() < count) {
     const HashView::Field field = hash.random(random.next());
     if (seen.insert(field.first).second) fields.push_back(field);

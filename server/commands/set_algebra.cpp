@@ -8,6 +8,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "server/base/hash_secret.h"
 #include "server/cache/set_view.h"
 #include "server/commands/call.h"
 #include "server/commands/errors.h"
@@ -61,7 +62,7 @@ Members common(const Sets& sets) {
 
 Members together(const Sets& sets) {
   Members members;
-  std::unordered_set<std::string_view> seen;
+  std::unordered_set<std::string_view, SecretHash> seen;
   for (const auto& set : sets) {
     if (!set) continue;
     set->for_each([&](std::string_view member) {

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "server/base/hash_secret.h"
 #include "server/cache/set_view.h"
 #include "server/commands/call.h"
 #include "server/commands/errors.h"
@@ -174,7 +175,7 @@ Members common(Sources& sources, const Options& options) {
 
 Members in_any(Sources& sources, const Options& options) {
   sort_by_size(sources);
-  std::unordered_map<std::string_view, double> scores;
+  std::unordered_map<std::string_view, double, SecretHash> scores;
   for (const Source& source : sources) {
     source.for_each([&](const ScoredMember& member) {
       const double score = number_or_zero(source.weight * member.score);

@@ -11,7 +11,6 @@
 
 #include "server/base/clock.h"
 #include "server/cache/entry.h"
-#include "server/cache/hash_view.h"
 #include "server/cache/journal.h"
 #include "server/cache/key.h"
 #include "server/cache/key_events.h"
@@ -71,8 +70,6 @@ class Transaction {
   void rename(const Key& from, const Key& to);
   void copy(const Key& from, const Key& to);
 
-  // The fields of a hash that is there.
-  HashView hash(const Entry& entry) const { return HashView(entry); }
   // Makes the hash if the key is not there; the key must not hold another type. True when the field
   // is new.
   bool put_field(const Key& key, std::string_view field, std::string_view value);
@@ -158,22 +155,29 @@ class Transaction {
   void put_entry(const Key& key, Entry* entry);
   void file(const Key& key);
   void mark_dirty(const Key& key, Entry& entry);
-  bool put(const Key& key, ValueType type, std::string_view field, std::string_view value);
+  struct Put {
+    Entry& entry;  // that holds the field now
+    bool added;    // it is new
+  };
+  // `found` is the key's look-up; where it was there, `found` holds afterwards, too.
+  Put put(const Key& key, const Shard::Found& found, ValueType type, std::string_view field,
+          std::string_view value);
   bool erase_from(const Key& key, std::string_view field);
-  Entry* make_packed(const Key& key, ValueType type, std::string_view packed);
-  Entry* make_large(const Key& key, ValueType type, LargeHash* fields);
-  // In place of the small collection that is there.
-  void put_packed(const Key& key, const Entry& old, std::string_view packed);
-  void put_new(const Key& key, Entry* entry);
-  LargeHash* grow_large(const Key& key, const Entry& entry);
-  LargeHash* new_fields(ValueType type);
-  void note_put(const Key& key, LargeHash& fields, ValueType type, std::string_view field,
-                std::string_view value);
-  void note_form(const Key& key, std::string_view field, std::string_view value);
   struct Member {
     std::string_view name;
     std::string_view value;
   };
+  Entry* make_packed(const Key& key, ValueType type, std::string_view packed);
+  Entry* make_large(const Key& key, ValueType type, LargeHash* fields);
+  Entry* make_collection(const Key& key, ValueType type, std::span<const Member> members);
+  // In place of the small collection that is there.
+  Entry* put_changed(const Key& key, const Shard::Found& found, Entry* entry);
+  void put_new(const Key& key, Entry* entry);
+  Entry* grow_large(const Key& key, const Shard::Found& found);
+  LargeHash* new_fields(ValueType type);
+  void note_put(const Key& key, LargeHash& fields, ValueType type, std::string_view field,
+                std::string_view value);
+  void note_form(Entry& entry, std::string_view field, std::string_view value) const;
   FieldsForm form_of(ValueType type, std::span<const Member> members) const;
   void put_whole(const Key& key, ValueType type, std::span<const Member> members);
   void drop_collection(const Entry& entry);

@@ -150,8 +150,7 @@ void hdel(Call& call) {
     --left;
     ++removed;
   }
-  if (removed > 0) call.event(KeyEventClass::hash, "hdel", call.keys()[0]);
-  if (removed > 0 && left == 0) call.event(KeyEventClass::generic, "del", call.keys()[0]);
+  if (removed > 0) call.event_taken_out(KeyEventClass::hash, "hdel", call.keys()[0]);
   call.reply.integer(removed);
 }
 

@@ -10,6 +10,7 @@
 
 #include "server/base/glob.h"
 #include "server/base/numbers.h"
+#include "server/cache/hash_view.h"
 #include "server/cache/scored_member.h"
 #include "server/commands/errors.h"
 #include "server/commands/generic.h"

@@ -149,7 +149,7 @@ TEST_F(GivingBack, AMovedEntryIsInAllTheSame) {
     ASSERT_EQ(entry->version(), expected.version);
     ASSERT_EQ(entry->created(), expected.created);
     if (expected.hash) {
-      ASSERT_EQ(tx.hash(*entry).get("2"), field_of(i));
+      ASSERT_EQ(HashView(*entry).get("2"), field_of(i));
     } else {
       ASSERT_EQ(entry->string(), expected.value);
     }

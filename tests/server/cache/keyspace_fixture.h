@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "server/cache/hash_view.h"
 #include "server/cache/keyspace.h"
 #include "server/store/memory_store.h"
 #include "tests/support/manual_clock.h"
@@ -116,13 +117,13 @@ class KeyspaceTest : public ::testing::Test {
     Transaction tx(*keyspace_, {&k, 1}, clock_.now());
     const Entry* const entry = tx.find(k);
     if (entry == nullptr) return "(nil)";
-    return std::string(tx.hash(*entry).get(field).value_or("(nil)"));
+    return std::string(HashView(*entry).get(field).value_or("(nil)"));
   }
   std::size_t fields(std::string_view name) {
     const Key k = key(name);
     Transaction tx(*keyspace_, {&k, 1}, clock_.now());
     const Entry* const entry = tx.find(k);
-    return entry == nullptr ? 0 : tx.hash(*entry).size();
+    return entry == nullptr ? 0 : HashView(*entry).size();
   }
   std::optional<std::string> random_key() {
     std::uint64_t cursor = Keyspace::random_cursor();

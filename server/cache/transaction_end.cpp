@@ -1,0 +1,133 @@
+// The end of a transaction: what its changes write.
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/cache/keyspace_impl.h"
+#include "server/cache/transaction.h"
+
+namespace sojourn::server {
+
+void Transaction::remember(std::string_view name, const Key& key) {
+  if (events_ == nullptr) events_ = std::make_unique<std::vector<KeyEvent>>();
+  events_->push_back({name, std::string(key.name), key.database});
+}
+
+JournalPosition Transaction::finish() {
+  if (finished_) return 0;
+  finished_ = true;
+  JournalPosition position = 0;
+  const bool remapped = several_ != nullptr && several_->remapped;
+  if (!changes_.empty() || remapped) {
+    Journal::Unit unit(keyspace_.impl_->journal);
+    write(unit);
+    if (asked_for_) position = unit.position();
+  }
+  if (events_ != nullptr) [[unlikely]]
+    keyspace_.impl_->events.queue(std::move(*events_), position);
+  unlock();
+  if (events_ != nullptr) [[unlikely]]
+    keyspace_.impl_->events.tell();
+  if (remapped) keyspace_.impl_->parts_generation.fetch_add(1, std::memory_order_release);
+  for (Entry* const entry : released_) keyspace_.impl_->release(entry);
+  return position;
+}
+
+// What a key holds at the end is what counts, so its erasures come before its record; and a
+// collection's rows go after whatever was written to them on the way.
+void Transaction::write(Journal::Unit& unit) {
+  for (const Change& change : changes_) write_rows(unit, change);
+  for (const Change& change : changes_) {
+    if (change.kind == Change::Kind::record) write_record(unit, change);
+  }
+  for (const Change& change : changes_) write_touch(unit, change);
+  for (const Change& change : changes_) {
+    if (change.kind == Change::Kind::collection_erased) unit.erase_collection(change.collection);
+  }
+  if (several_ == nullptr || !several_->remapped) [[likely]]
+    return;
+  for (const DatabaseId id : several_->flushed) unit.erase_database(id);
+  keyspace_.impl_->write_mapping(unit);
+}
+
+void Transaction::write_rows(Journal::Unit& unit, const Change& change) {
+  switch (change.kind) {
+    case Change::Kind::erased:
+      return unit.erase(id_of(change), change.key.name, change.touch_row);
+    case Change::Kind::field:
+      return unit.put_field(change.collection, change.field, change.value);
+    case Change::Kind::score:
+      return unit.put_field(change.collection, change.field, view(encode_score(change.score)));
+    case Change::Kind::field_erased:
+      return unit.erase_field(change.collection, change.field);
+    case Change::Kind::all_fields:
+      return change.hash->for_each([&](std::string_view field, std::string_view value) {
+        unit.put_field(change.hash->collection(), field, value);
+      });
+    default:
+      return;
+  }
+}
+
+namespace {
+
+RecordType record_type(const Entry& entry) {
+  const bool large = entry.large_hash() != nullptr;
+  switch (entry.type()) {
+    case ValueType::hash:
+      return large ? RecordType::large_hash : RecordType::hash;
+    case ValueType::set:
+      return large ? RecordType::large_set : RecordType::set;
+    case ValueType::sorted_set:
+      return large ? RecordType::large_sorted_set : RecordType::sorted_set;
+    default:
+      return RecordType::string;
+  }
+}
+
+}  // namespace
+
+void Transaction::write_record(Journal::Unit& unit, const Change& change) {
+  Keyspace::Impl& impl = *keyspace_.impl_;
+  const DatabaseId id = id_of(change);
+  const Shard::Found found = shard_of(change.key).find(id, change.key.name, change.key.hash);
+  if (!found || !found.entry()->dirty()) return;
+  Entry& entry = *found.entry();
+  entry.set_dirty(false);
+  entry.set_lag(Millis(0));
+  entry.set_version(unit.next_version());
+  if (!impl.journal.enabled()) return;
+  Record record;
+  record.deadline = entry.deadline();
+  record.created = entry.created();
+  record.version = entry.version();
+  record.value = entry.value();
+  if (const LargeHash* const hash = entry.large_hash()) {
+    record.collection = hash->collection();
+    record.value = {};
+  }
+  record.type = record_type(entry);
+  unit.put(id, change.key.name, record);
+}
+
+// The key changed, but not its record: its deadline moved, or a field of a large hash did.
+void Transaction::write_touch(Journal::Unit& unit, const Change& change) {
+  using Kind = Change::Kind;
+  const bool touch = change.kind == Kind::touch || change.kind == Kind::small_touch;
+  const bool field =
+      change.kind == Kind::field || change.kind == Kind::score || change.kind == Kind::field_erased;
+  if (!touch && !field) return;
+  Keyspace::Impl& impl = *keyspace_.impl_;
+  const DatabaseId id = id_of(change);
+  const Shard::Found found = shard_of(change.key).find(id, change.key.name, change.key.hash);
+  if (!found || !found.entry()->present()) return;
+  Entry& entry = *found.entry();
+  entry.set_version(unit.next_version());
+  if (change.kind != Kind::touch || !impl.journal.enabled()) return;
+  entry.set_touch_row(true);
+  unit.touch(id, change.key.name, {entry.version(), entry.deadline()});
+}
+
+}  // namespace sojourn::server

@@ -136,19 +136,24 @@ void Dispatcher::exec_within(Request& request, Transaction& transaction) {
   Multi& multi = *connection.multi;
   if (multi.changed(transaction)) return request.reply.null_array();
   multi.unwatch();
-  request.reply.array(multi.queued().size());
+  // Who subscribes gets at once what was published to it before: not in the midst of this reply.
+  std::string apart;
+  protocol::ReplyWriter reply_apart(apart, connection.version);
+  protocol::ReplyWriter& reply = multi.any(kPushes) ? reply_apart : request.reply;
+  reply.array(multi.queued().size());
   for (const QueuedRequest& queued : multi.queued()) {
     Request part{.services = request.services,
                  .settings = request.settings,
                  .connection = connection,
                  .words = queued.words(),
-                 .reply = request.reply,
+                 .reply = reply,
                  .now = request.now,
                  .wake = request.wake,
                  .command = &queued.command()};
     run_within(part, transaction);
     if (has(part, kConnection | kPushes)) connection.shown_changed = true;
   }
+  request.reply.out() += apart;
   const JournalPosition position = transaction.finish();
   connection.hold_until = std::max(connection.hold_until, position);
 }

@@ -1,9 +1,13 @@
 // Transactions of several commands, as EXEC makes them: one unit, in memory and on disk.
 
+#include <array>
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <memory>
+#include <random>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -185,6 +189,51 @@ TEST_F(SeveralCommands, GiveBackWhatTheyReplaceAsTheyGo) {
     tx.next_command();
     EXPECT_EQ(tx.replaced(), 0u);
   }
+}
+
+// Threads move amounts between accounts, and one counts them all: no one sees half of a move.
+TEST_F(SeveralCommands, AreSeenWholeByOtherThreads) {
+  constexpr int kAccounts = 20, kMovers = 3, kMoves = 2000, kEach = 100;
+  const auto account = [](int i) { return "account:" + std::to_string(i); };
+  for (int i = 0; i < kAccounts; ++i) put(account(i), std::to_string(kEach));
+  wait_until_warm();
+  const auto amount = [](Transaction& tx, const Key& key) {
+    return std::stoi(std::string(tx.peek(key)->value()));
+  };
+  std::atomic<int> moving = kMovers;
+  std::vector<std::thread> movers;
+  for (int mover = 0; mover < kMovers; ++mover) {
+    movers.emplace_back([&, mover] {
+      std::mt19937 random(static_cast<unsigned>(mover));
+      for (int i = 0; i < kMoves; ++i) {
+        const int from = static_cast<int>(random() % kAccounts);
+        const int to = (from + 1 + static_cast<int>(random() % (kAccounts - 1))) % kAccounts;
+        const std::string from_name = account(from), to_name = account(to);
+        const std::array keys{key_of(from_name), key_of(to_name)};
+        Transaction tx(*keyspace_, keys, clock_.now());
+        const std::string less = std::to_string(amount(tx, keys[0]) - 1);
+        tx.put_string(keys[0], less, kNever);
+        tx.next_command();
+        const std::string more = std::to_string(amount(tx, keys[1]) + 1);
+        tx.put_string(keys[1], more, kNever);
+        tx.finish();
+      }
+      --moving;
+    });
+  }
+  int wrong = 0;
+  do {
+    Transaction tx(*keyspace_, Transaction::AllShards(), clock_.now());
+    int sum = 0;
+    for (int i = 0; i < kAccounts; ++i) sum += amount(tx, key_of(account(i)));
+    wrong += sum != kAccounts * kEach;
+  } while (moving > 0);
+  for (std::thread& mover : movers) mover.join();
+  EXPECT_EQ(wrong, 0);
+  restart();
+  int sum = 0;
+  for (int i = 0; i < kAccounts; ++i) sum += std::stoi(get(account(i)));
+  EXPECT_EQ(sum, kAccounts * kEach);
 }
 
 TEST_F(SeveralCommands, TakeNoLongerForEachTheMoreThereAre) {

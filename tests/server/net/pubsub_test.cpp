@@ -63,6 +63,20 @@ TEST_F(Messages, AreThereBeforeTheReplyToWhatIsAskedNext) {
   }
 }
 
+// Who subscribes gets at once what was published before; in a transaction, before its reply.
+TEST_F(Messages, AreNeverInTheMidstOfATransactionsReply) {
+  Peer peer = connect();
+  peer.send("HELLO 3\r\nSUBSCRIBE news\r\nECHO ready\r\n");
+  while (peer.read_line() != "ready") {
+  }
+  peer.send("MULTI\r\nPUBLISH news hello\r\nSUBSCRIBE sport\r\nEXEC\r\n");
+  const std::string expected =
+      "+OK\r\n+QUEUED\r\n+QUEUED\r\n"
+      ">3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$5\r\nhello\r\n"
+      "*2\r\n:1\r\n>3\r\n$9\r\nsubscribe\r\n$5\r\nsport\r\n:2\r\n";
+  EXPECT_EQ(peer.read(expected.size()), expected);
+}
+
 TEST_F(Messages, EndAPeerThatLeavesTooManyUnread) {
   start("client-output-buffer-limit pubsub 1mb 0 0\n");
   Peer slow = subscriber("news");

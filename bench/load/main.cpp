@@ -28,16 +28,15 @@ struct Part {
 
 std::vector<std::unique_ptr<Load>> connect(const Options& options) {
   std::vector<std::unique_ptr<Load>> loads;
-  const bool fill = options.workload == Workload::fill;
   for (std::size_t i = 0; i < options.threads; ++i) {
     const Part connections(options.connections, options.threads, i);
-    const Part requests(fill ? options.keys : options.requests, options.threads, i);
+    const Part requests(options.fill ? options.keys : options.requests, options.threads, i);
     loads.push_back(std::make_unique<Load>(
-        options,
-        Share{.connections = connections.size,
-              .requests = options.duration.count() > 0 && !fill ? UINT64_MAX : requests.size,
-              .first_filled = requests.first,
-              .seed = options.seed * kSeedsApart + i}));
+        options, Share{.connections = connections.size,
+                       .requests = options.duration.count() > 0 && !options.fill ? UINT64_MAX
+                                                                                 : requests.size,
+                       .first_filled = requests.first,
+                       .seed = options.seed * kSeedsApart + i}));
   }
   return loads;
 }
@@ -77,7 +76,7 @@ void print(const Options& options, const Result& result) {
       "\"seconds\": %.6f, \"requests_per_second\": %.1f, \"p50_us\": %.1f, \"p99_us\": %.1f, "
       "\"p999_us\": %.1f, \"max_us\": %.1f, \"missing\": %llu, \"errors\": %llu, \"wrong\": "
       "%llu}\n",
-      std::string(name_of(options.workload)).c_str(), options.connections, options.in_flight,
+      std::string(name_of(options)).c_str(), options.connections, options.in_flight,
       static_cast<unsigned long long>(count), seconds,
       seconds > 0 ? static_cast<double>(count) / seconds : 0, us(latencies.quantile(0.5)),
       us(latencies.quantile(0.99)), us(latencies.quantile(0.999)), us(latencies.max()),

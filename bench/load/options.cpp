@@ -10,9 +10,11 @@ namespace sojourn::load {
 const char* const kUsage =
     "Usage: sojourn_load [--option value ...]\n"
     "Loads a server that speaks the Redis protocol and prints one line of JSON.\n"
-    "  --workload get|set|mix|touch   mix: ten GETs for each SET; touch: GET, EXPIRE in turn "
-    "(get)\n"
-    "  --fill                         instead: SET every key once\n"
+    "  --workload get|set|mix|touch|hash\n"
+    "                                 mix: ten GETs for each SET; touch: GET, EXPIRE in turn; "
+    "hash:\n"
+    "                                 HGETALL, HSET of one field in turn (get)\n"
+    "  --fill                         instead: make every key of the workload once\n"
     "  --host ADDRESS --port N        (127.0.0.1, 6379)\n"
     "  --keys N                       sessions there are (1000000)\n"
     "  --value-bytes N                at least 8 (512)\n"
@@ -29,11 +31,11 @@ const char* const kUsage =
 namespace {
 
 constexpr std::array<std::pair<std::string_view, Workload>, 5> kWorkloads = {{
-    {"fill", Workload::fill},
     {"get", Workload::get},
     {"set", Workload::set},
     {"mix", Workload::mix},
     {"touch", Workload::touch},
+    {"hash", Workload::hash},
 }};
 
 [[noreturn]] void refuse(std::string_view option, std::string_view value, std::string_view wanted) {
@@ -54,9 +56,9 @@ Number number(std::string_view option, std::string_view value, Number least, Num
 
 Workload workload(std::string_view option, std::string_view value) {
   for (const auto& [name, workload] : kWorkloads) {
-    if (name == value && workload != Workload::fill) return workload;
+    if (name == value) return workload;
   }
-  refuse(option, value, "get, set, mix or touch");
+  refuse(option, value, "get, set, mix, touch or hash");
 }
 
 void apply(std::string_view option, std::string_view value, Options& options) {
@@ -97,26 +99,25 @@ void apply(std::string_view option, std::string_view value, Options& options) {
 
 }  // namespace
 
-std::string_view name_of(Workload workload) {
+std::string_view name_of(const Options& options) {
+  if (options.fill) return "fill";
   for (const auto& [name, value] : kWorkloads) {
-    if (value == workload) return name;
+    if (value == options.workload) return name;
   }
   return "";
 }
 
 Options parse_options(int argc, char** argv) {
   Options options;
-  bool fill = false;
   for (int i = 1; i < argc; ++i) {
     const std::string_view option = argv[i];
     if (option == "--fill") {
-      fill = true;
+      options.fill = true;
       continue;
     }
     if (i + 1 == argc) throw std::invalid_argument(std::string(option) + ": its value is missing");
     apply(option, argv[++i], options);
   }
-  if (fill) options.workload = Workload::fill;
   if (options.connections < options.threads) {
     throw std::invalid_argument("--connections must be at least --threads");
   }

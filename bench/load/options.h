@@ -8,17 +8,18 @@
 namespace sojourn::load {
 
 enum class Workload {
-  fill,   // SET of every key once, in order
   get,    // GET
   set,    // SET with a TTL
   mix,    // ten GETs for each SET with a TTL
   touch,  // GET and EXPIRE of the same key, in turn
+  hash,   // HGETALL and HSET of one field of the same key, in turn
 };
 
 struct Options {
   std::string host = "127.0.0.1";  // an IPv4 address
   std::uint16_t port = 6379;
   Workload workload = Workload::get;
+  bool fill = false;  // instead, makes every key that the workload asks for, once, in order
   std::uint64_t keys = 1'000'000;
   std::size_t value_bytes = 512;
   std::chrono::seconds ttl{1800};
@@ -33,7 +34,7 @@ struct Options {
 
 extern const char* const kUsage;
 
-std::string_view name_of(Workload workload);
+std::string_view name_of(const Options& options);
 
 // Throws std::invalid_argument with a line for people.
 Options parse_options(int argc, char** argv);

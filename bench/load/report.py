@@ -11,6 +11,7 @@ WORKLOAD_TITLES = {
     "set": "SET",
     "mix": "10:1 mix",
     "touch": "GET+EXPIRE",
+    "hash": "HGETALL+HSET",
 }
 OURS, PEER = "Sojourn", "redis-server"
 FULL_ROUNDS = 5

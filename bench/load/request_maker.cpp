@@ -9,6 +9,15 @@ namespace {
 constexpr std::string_view kGetHead = "*2\r\n$3\r\nGET\r\n$37\r\nsess:";
 constexpr std::string_view kSetHead = "*5\r\n$3\r\nSET\r\n$37\r\nsess:";
 constexpr std::string_view kExpireHead = "*3\r\n$6\r\nEXPIRE\r\n$37\r\nsess:";
+constexpr std::string_view kReadHashHead = "*2\r\n$7\r\nHGETALL\r\n$37\r\nsess:";
+constexpr std::string_view kChangeHashHead = "*4\r\n$4\r\nHSET\r\n$37\r\nsess:";
+constexpr std::string_view kMakeHashHead = "*10\r\n$4\r\nHSET\r\n$37\r\nsess:";
+constexpr std::string_view kUsed = "$16\r\nlastAccessedTime\r\n$13\r\n";
+constexpr std::uint64_t kUsedMs = 1'700'000'000'000;  // and a little, at random
+constexpr std::string_view kOtherFields =
+    "$12\r\ncreationTime\r\n$13\r\n1699999999999\r\n"
+    "$19\r\nmaxInactiveInterval\r\n$4\r\n1800\r\n";
+constexpr std::string_view kFourFields = "8\r\n";  // as HGETALL's reply begins
 constexpr std::size_t kDigits = 32;
 constexpr std::uint64_t kGetsForEachSet = 10;
 constexpr std::uint64_t kSecondHalf = 0x5e55105e55105e55;
@@ -44,18 +53,23 @@ std::uint64_t mark_of(std::uint64_t key) { return mixed(key ^ kSecondHalf); }
 
 RequestMaker::RequestMaker(const Options& options, std::uint64_t seed, std::uint64_t first)
     : workload_(options.workload),
+      fill_(options.fill),
       value_bytes_(options.value_bytes),
       choice_(options.keys, options.zipf),
       random_(seed),
       next_filled_(first),
       set_middle_("\r\n$" + std::to_string(options.value_bytes) + "\r\n"),
       set_tail_("\r\n" + word("EX") + word(std::to_string(options.ttl.count()))),
-      expire_tail_("\r\n" + word(std::to_string(options.ttl.count()))) {}
+      expire_tail_("\r\n" + word(std::to_string(options.ttl.count()))),
+      attribute_(word("sessionAttr:user") + "$" + std::to_string(options.value_bytes) + "\r\n") {}
 
 Asked RequestMaker::append(std::optional<Asked> previous, std::string& out) {
+  if (fill_) {
+    return workload_ == Workload::hash
+               ? append_hash_command(Asked::Command::make_hash, next_filled_++, out)
+               : append_set(next_filled_++, out);
+  }
   switch (workload_) {
-    case Workload::fill:
-      return append_set(next_filled_++, out);
     case Workload::set:
       return append_set(choice_.next(random_), out);
     case Workload::mix:
@@ -66,6 +80,11 @@ Asked RequestMaker::append(std::optional<Asked> previous, std::string& out) {
         return append_expire(previous->key, out);
       }
       break;
+    case Workload::hash:
+      if (previous && previous->command == Asked::Command::read_hash) {
+        return append_hash_command(Asked::Command::change_hash, previous->key, out);
+      }
+      return append_hash_command(Asked::Command::read_hash, choice_.next(random_), out);
     case Workload::get:
       break;
   }
@@ -93,6 +112,26 @@ Asked RequestMaker::append_expire(std::uint64_t key, std::string& out) {
   append_digits(key, out);
   out += expire_tail_;
   return {Asked::Command::expire, key};
+}
+
+Asked RequestMaker::append_hash_command(Asked::Command command, std::uint64_t key,
+                                        std::string& out) {
+  const bool read = command == Asked::Command::read_hash;
+  const bool make = command == Asked::Command::make_hash;
+  out += read ? kReadHashHead : make ? kMakeHashHead : kChangeHashHead;
+  append_digits(key, out);
+  out += "\r\n";
+  if (read) return {command, key};
+  out += kUsed;
+  out += std::to_string(kUsedMs + random_.below(1'000'000));
+  out += "\r\n";
+  if (make) {
+    out += kOtherFields;
+    out += attribute_;
+    append_value(key, out);
+    out += "\r\n";
+  }
+  return {command, key};
 }
 
 void RequestMaker::append_value(std::uint64_t key, std::string& out) {
@@ -124,8 +163,30 @@ Verdict RequestMaker::judge(const Asked& asked, const ScannedReply& reply) const
     case Asked::Command::expire:
       if (reply.shape == Shape::line && reply.text == ":0") return Verdict::missing;
       return reply.shape == Shape::line && reply.text == ":1" ? Verdict::right : Verdict::wrong;
+    default:
+      return judge_hash(asked, reply);
   }
-  return Verdict::wrong;
+}
+
+Verdict RequestMaker::judge_hash(const Asked& asked, const ScannedReply& reply) const {
+  using Shape = ScannedReply::Shape;
+  if (asked.command == Asked::Command::read_hash) {
+    if (reply.shape != Shape::array) return Verdict::wrong;
+    if (reply.text == "0\r\n") return Verdict::missing;
+    const std::size_t value = reply.text.find(attribute_);  // fields come in any order
+    const std::uint64_t mark = mark_of(asked.key);
+    const bool ours = reply.text.starts_with(kFourFields) && value != reply.text.npos &&
+                      reply.text.substr(value + attribute_.size(), sizeof mark) ==
+                          std::string_view(reinterpret_cast<const char*>(&mark), sizeof mark);
+    return ours ? Verdict::right : Verdict::wrong;
+  }
+  if (reply.shape != Shape::line) return Verdict::wrong;
+  if (asked.command == Asked::Command::make_hash) {
+    return reply.text == ":4" ? Verdict::right : Verdict::wrong;
+  }
+  // The field is there already, unless the session is not.
+  if (reply.text == ":1") return Verdict::missing;
+  return reply.text == ":0" ? Verdict::right : Verdict::wrong;
 }
 
 }  // namespace sojourn::load

@@ -8,7 +8,7 @@ import subprocess
 from servers import MODES, Failure, RedisServer, Sojourn
 
 FILL_IN_FLIGHT = 16
-WRITING = ("fill", "set", "mix", "touch")
+WRITING = ("fill", "set", "mix", "touch", "hash")
 FIRST_SETTLE_S_MAX = 120  # after the fill
 SETTLE_S_MAX = 20
 FIGURES = ("cpu_us", "cpu_own_us", "requests_per_second", "p50_us", "p99_us", "p999_us", "max_us",
@@ -101,7 +101,9 @@ class Rounds:
 
     def load(self, server, workload, in_flight, number, under=()):
         settings = self.settings
-        kind = ["--fill"] if workload == "fill" else ["--workload", workload]
+        kind = ["--workload", workload]
+        if workload == "fill":
+            kind = ["--workload", settings.workloads[0], "--fill"]
         options = {
             "port": server.port,
             "keys": settings.keys,

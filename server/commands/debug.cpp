@@ -5,14 +5,17 @@
 #include <optional>
 
 #include "server/commands/awaited_call.h"
+#include "server/commands/debug.h"
 #include "server/commands/generic.h"
-#include "server/commands/server_handlers.h"
+#include "server/commands/help.h"
+#include "server/commands/registry.h"
 #include "server/commands/services.h"
 
 namespace sojourn::server {
+namespace {
 
 // Redis sleeps with all its clients; here only this connection waits.
-void debug_sleep(Call& call) {
+void sleep(Call& call) {
   Time& until = call.connection.slept_until;
   if (until == Time{}) {
     Args args = call.args();
@@ -27,7 +30,7 @@ void debug_sleep(Call& call) {
   call.reply.ok();
 }
 
-void debug_set_active_expire(Call& call) {
+void set_active_expire(Call& call) {
   Args args = call.args();
   const std::int64_t on = args.integer();
   if (!args.done()) return call.refuse(args.error());
@@ -35,9 +38,16 @@ void debug_set_active_expire(Call& call) {
   call.reply.ok();
 }
 
-void debug_jmap(Call& call) { call.reply.ok(); }
+void ok(Call& call) { call.reply.ok(); }
 
-void debug_reload(Call& call) {
+void error(Call& call) { call.reply.error(call.words()[2]); }
+
+void log(Call& call) {
+  call.services.log.warning("DEBUG LOG: {}", call.words()[2]);
+  call.reply.ok();
+}
+
+void reload(Call& call) {
   const bool synced = await(call, [&] {
     auto awaited = std::make_shared<Awaited>();
     Journal& journal = call.services.keyspace.journal();
@@ -51,7 +61,7 @@ void debug_reload(Call& call) {
 }
 
 // The key is no key of the row: DEBUG is nobody's to give key permissions for.
-void debug_object(Call& call) {
+void object(Call& call) {
   Keyspace& keyspace = call.services.keyspace;
   constexpr Millis kStep{10};
   if (!keyspace.warm()) return call.run_again_at(call.now + kStep);
@@ -67,5 +77,68 @@ void debug_object(Call& call) {
       static_cast<const void*>(entry), encoding_name(*entry), keyspace.entry_bytes_of(*entry),
       entry->version(), entry->idle(call.now).count()));
 }
+
+constexpr Flags kDebugging = kAdmin | kNoScript | kLoading | kStale | kDebug;
+constexpr Flags kOfDataset = kDebugging | kWholeKeyspace | kAllShards;
+
+// clang-format off
+constexpr Command kDebugCommands[] = {
+    {.name = "change-repl-id", .arity = exactly(2), .flags = kDebugging, .group = Group::server,
+     .run = ok, .since = "1.0.0", .complexity = "O(1)",
+     .summary = "Does nothing: there are no replicas."},
+    {.name = "digest", .arity = exactly(2), .flags = kOfDataset, .group = Group::server,
+     .run = debug_digest, .since = "1.0.0", .complexity = "O(N) where N is the size of the data",
+     .summary = "Returns a digest of all data, the same as Redis's of the same data."},
+    {.name = "digest-value", .arity = at_least(2), .flags = kOfDataset | kSecretWords,
+     .group = Group::server, .run = debug_digest_value, .since = "1.0.0",
+     .complexity = "O(N) where N is the size of the values", .syntax = "[key [key ...]]",
+     .summary = "Returns a digest of what each key holds."},
+    {.name = "error", .arity = exactly(3), .flags = kDebugging, .group = Group::server,
+     .run = error, .since = "1.0.0", .complexity = "O(1)", .syntax = "message",
+     .summary = "Replies with this error."},
+    {.name = "help", .arity = exactly(2), .flags = kDebugging, .group = Group::server, .run = help,
+     .since = "1.0.0", .complexity = "O(1)", .summary = "Lists the subcommands of DEBUG."},
+    {.name = "jmap", .arity = exactly(2), .flags = kDebugging, .group = Group::server, .run = ok,
+     .since = "1.0.0", .complexity = "O(1)", .summary = "Does nothing; test harnesses call it."},
+    {.name = "loadaof", .arity = exactly(2), .flags = kDebugging | kWaits, .group = Group::server,
+     .run = reload, .since = "1.0.0", .complexity = "O(1)", .summary = "As RELOAD."},
+    {.name = "log", .arity = exactly(3), .flags = kDebugging, .group = Group::server, .run = log,
+     .since = "1.0.0", .complexity = "O(1)", .syntax = "message",
+     .summary = "Writes a line into the server's log."},
+    {.name = "object", .arity = at_least(3), .flags = kDebugging | kSecretWords | kAllShards,
+     .group = Group::server, .run = object, .since = "1.0.0", .complexity = "O(1)", .syntax = "key",
+     .summary = "Shows how a key is kept in RAM."},
+    {.name = "populate", .arity = at_least(3), .flags = kOfDataset | kWrite | kDenyOom,
+     .group = Group::server, .run = debug_populate, .since = "1.0.0",
+     .complexity = "O(N) where N is how many keys are made", .syntax = "count [prefix [size]]",
+     .summary = "Makes strings, where no key of that name is."},
+    {.name = "protocol", .arity = exactly(3), .flags = kDebugging, .group = Group::server,
+     .run = debug_protocol, .since = "1.0.0", .complexity = "O(1)", .syntax = "type",
+     .summary = "Replies with a sample of this type."},
+    {.name = "reload", .arity = at_least(2), .flags = kDebugging | kWaits, .group = Group::server,
+     .run = reload, .since = "1.0.0", .complexity = "O(1)", .syntax = "[option [option ...]]",
+     .summary = "Waits until all that was changed is on disk; what is in RAM stays there."},
+    {.name = "set-active-expire", .arity = exactly(3), .flags = kDebugging, .group = Group::server,
+     .run = set_active_expire, .since = "1.0.0", .complexity = "O(1)", .syntax = "0 | 1",
+     .summary = "Stops or resumes the removal of expired keys that nobody asks for."},
+    {.name = "sleep", .arity = exactly(3), .flags = kDebugging | kWaits, .group = Group::server,
+     .run = sleep, .since = "1.0.0", .complexity = "O(1)", .syntax = "decimal-seconds",
+     .summary = "Answers later; other connections are served meanwhile."},
+};
+// clang-format on
+constexpr Command kDebugFamily[] = {
+    {.name = "debug",
+     .arity = at_least(2),
+     .flags = kDebugging,
+     .group = Group::server,
+     .since = "1.0.0",
+     .summary = "Contains commands for tests, off by default.",
+     .subcommands = kDebugCommands},
+};
+static_assert(well_formed(kDebugFamily));
+
+}  // namespace
+
+std::span<const Command> debug_commands() { return kDebugFamily; }
 
 }  // namespace sojourn::server

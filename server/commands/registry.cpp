@@ -57,6 +57,7 @@ Registry::Registry()
                           string_commands(), compare_commands(), hash_commands(),
                           set_commands(), sorted_set_commands(), pubsub_commands(),
                           server_commands(),
+                          debug_commands(),
                           latency_commands()}) {}
 
 Registry::Registry(std::span<const std::span<const Command>> families) {

@@ -81,6 +81,7 @@ std::span<const Command> set_commands();
 std::span<const Command> sorted_set_commands();
 std::span<const Command> pubsub_commands();
 std::span<const Command> server_commands();
+std::span<const Command> debug_commands();
 std::span<const Command> latency_commands();
 
 }  // namespace sojourn::server

@@ -20,13 +20,6 @@ void config_resetstat(Call& call);
 void config_rewrite(Call& call);
 void config_set(Call& call);
 
-// debug.cpp
-void debug_jmap(Call& call);
-void debug_object(Call& call);
-void debug_reload(Call& call);
-void debug_set_active_expire(Call& call);
-void debug_sleep(Call& call);
-
 // info_command.cpp
 void info(Call& call);
 

@@ -13,6 +13,7 @@ from support.resp import Connection, Map, ReplyError
 REQUESTS_IN_A_ROW = 250  # then both servers are emptied
 MISMATCHES_MAX = 8
 SHRINKING_ATTEMPTS_MAX = 400
+DATABASES = 16
 TRANSACTIONS_IN_A_ROW = 20
 
 UNORDERED = {"HGETALL", "HKEYS", "HVALS", "KEYS", "SMEMBERS", "SINTER", "SUNION", "SDIFF", "SPOP"}
@@ -153,6 +154,16 @@ class Side:
         flat = flatten(self.ask(["HGETALL", words[1]])[0])
         return set(zip(flat[::2], flat[1::2]))
 
+    def digest(self):
+        """Of all data. What has expired is data still until somebody asks for it."""
+        connection = Connection(self.server.address)
+        for database in range(DATABASES):
+            connection.call("SELECT", database)
+            connection.call("EXISTS", *KEYS)
+        digest = connection.call("DEBUG", "DIGEST")
+        connection.close()
+        return digest
+
     def size_when_all_were_asked_for(self):
         self.ask(["EXISTS", *KEYS])
         return self.ask(["DBSIZE"])[0]
@@ -270,8 +281,7 @@ class Differential(program.SystemTest):
         arguments = program.arguments
         seed = program.chosen_seed()
         print(f"seed {seed}, {arguments.commands} commands", flush=True)
-        self.ours = Side(self.start_server())
-        self.theirs = Side(self.start_redis())
+        self.start_both()
         generator = RequestGenerator(random.Random(seed))
         mismatches, sent = [], 0
         while sent < arguments.commands and len(mismatches) < MISMATCHES_MAX:
@@ -283,11 +293,19 @@ class Differential(program.SystemTest):
                 mismatches.append(self.explain(version, requests[: found[0] + 1]))
         self.assertFalse(mismatches, f"--seed {seed}:\n\n" + "\n\n".join(mismatches))
 
+    def start_both(self):
+        self.ours = Side(self.start_server(enable_debug_command="yes"))
+        self.theirs = Side(self.start_redis(enable_debug_command="yes"))
+
+    def same_data(self):
+        # Once more if they differ: something may have expired between the two.
+        return any(self.ours.digest() == self.theirs.digest() for _ in range(3))
+
     def test_every_transaction_ends_as_in_redis(self):
         seed = program.chosen_seed()
         count = program.arguments.transactions
         print(f"seed {seed}, {count} transactions", flush=True)
-        self.ours, self.theirs = Side(self.start_server()), Side(self.start_redis())
+        self.start_both()
         generator = RequestGenerator(random.Random(seed))
         for first in range(0, count, TRANSACTIONS_IN_A_ROW):
             self.ours.begin(2 + first // TRANSACTIONS_IN_A_ROW % 2)
@@ -310,6 +328,7 @@ class Differential(program.SystemTest):
                     if wrong:
                         lines = "\n".join(f"{who} {words!r:.300}" for who, words in done)
                         self.fail(f"--seed {seed}:\n{lines}\nat {words!r:.300}: {wrong}")
+            self.assertTrue(self.same_data(), f"--seed {seed}: DEBUG DIGEST, after {first}")
 
     def exec_difference(self, queued, ours, theirs):
         if not isinstance(theirs[0], list) or len(ours[0]) != len(theirs[0]):
@@ -344,7 +363,7 @@ class Differential(program.SystemTest):
             )
             if wrong:
                 return at, wrong
-        return None
+        return None if self.same_data() else (len(requests) - 1, "the data differ: DEBUG DIGEST")
 
     def explain(self, version, requests):
         requests = self.shrink(version, requests)

@@ -253,7 +253,7 @@ constexpr Command kHashCommands[] = {
     {.name = "hincrbyfloat", .arity = exactly(4), .flags = kWrite | kDenyOom | kFast,
      .keys = one_key(kRW | kAccess | kUpdate),
      .group = Group::hash, .run = hincrbyfloat, .since = "2.6.0",
-     .complexity = "O(1)", .syntax = "key field decimal-increment",
+     .complexity = "O(1)", .syntax = "key field increment:double",
      .summary = "Adds to the number in a field; a field that is not there counts as 0."},
     {.name = "hrandfield", .arity = at_least(2), .flags = kReadOnly | kTouchesRandomKeys,
      .keys = one_key(kRO | kAccess), .group = Group::hash, .run = hrandfield, .since = "6.2.0",

@@ -426,7 +426,7 @@ constexpr Command kStringCommands[] = {
     {.name = "incrbyfloat", .arity = exactly(3), .flags = kWrite | kDenyOom | kFast,
      .keys = one_key(kRW | kAccess | kUpdate),
      .group = Group::string, .run = incrbyfloat, .since = "2.6.0",
-     .complexity = "O(1)", .syntax = "key decimal-increment",
+     .complexity = "O(1)", .syntax = "key increment:double",
      .summary = "Adds to the number a key holds; a key that is not there counts as 0."},
 };
 // clang-format on

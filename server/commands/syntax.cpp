@@ -14,12 +14,11 @@ using Type = Argument::Type;
 using Arguments = std::vector<Argument>;
 
 // What values are called that are not just strings.
-constexpr std::array<std::pair<std::string_view, Type>, 28> kTypes{{
+constexpr std::array<std::pair<std::string_view, Type>, 27> kTypes{{
     {"client-id", Type::integer},
     {"count", Type::integer},
     {"cursor", Type::integer},
     {"db", Type::integer},
-    {"decimal-increment", Type::real},
     {"decimal-seconds", Type::real},
     {"decrement", Type::integer},
     {"destination-db", Type::integer},
@@ -49,6 +48,17 @@ Type type_named(std::string_view name) {
   const auto* const found = std::find_if(kTypes.begin(), kTypes.end(),
                                          [&](const auto& entry) { return entry.first == name; });
   return found != kTypes.end() ? found->second : Type::string;
+}
+
+// The kind that a word says after a colon, which it loses then ("ip:port" says none).
+Type take_type(std::string_view& word) {
+  for (const auto& [kind, type] : {std::pair(std::string_view(":double"), Type::real),
+                                   std::pair(std::string_view(":string"), Type::string)}) {
+    if (!word.ends_with(kind)) continue;
+    word.remove_suffix(kind.size());
+    return type;
+  }
+  return type_named(word);
 }
 
 bool stands_for_itself(std::string_view word) {
@@ -178,7 +188,8 @@ class SyntaxParser {
     if (stands_for_itself(word)) {
       return {.type = Type::pure_token, .name = lower_case(word), .token = word};
     }
-    Argument argument{.type = type_named(word), .name = std::string(word)};
+    const Type type = take_type(word);
+    Argument argument{.type = type, .name = std::string(word)};
     if (is_key(position)) {
       argument.type = Type::key;
       argument.key_spec = row_.keys.use_rest != 0 && position > row_.keys.first ? 1 : 0;

@@ -33,6 +33,7 @@ struct Argument {
 
 // What a row's `syntax` says, in Redis's notation:
 //   word         a value; what kind it is follows from its name and from the row's keys
+//   word:double  a value of this kind, where its name says another; word:string likewise
 //   TOKEN        a word without small letters stands for itself
 //   TOKEN word   where nothing else stands beside them: a value behind its token
 //   a | b        one of them

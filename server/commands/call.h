@@ -108,6 +108,11 @@ class Call {
   // Ends this run without a reply; the request runs again from its start at or after `time`
   // (DEBUG SLEEP, CLIENT PAUSE), other connections go on.
   void run_again_at(Time time) { again_at_ = time; }
+  // Whether it may wait for others to do something. Not in a transaction, and not for who runs a
+  // command within another one: it answers at once then.
+  bool may_wait() const { return wake != nullptr; }
+  // Has the request run again at once, from any thread; may be copied and be called late.
+  const std::function<void()>* wake = nullptr;
   std::optional<Time> again_at() const { return again_at_; }
 
   // For work that would make one turn too long: what was done so far, made by the first run, and

@@ -111,12 +111,17 @@ void client_unpause(Call& call) {
 
 void client_unblock(Call& call) {
   Args args = call.args();
-  args.integer();
-  if (!args.empty() && !args.option("TIMEOUT") && !args.option("ERROR")) {
+  const std::int64_t id = args.integer();
+  using Ended = BlockedRequest::Ended;
+  Ended how = Ended::as_by_timeout;
+  if (args.option("ERROR")) {
+    how = Ended::by_error;
+  } else if (!args.empty() && !args.option("TIMEOUT")) {
     args.fail("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
   }
   if (!args.done()) return call.refuse(args.error());
-  call.reply.integer(0);  // no command of ours blocks
+  const bool ended = call.services.blocked->end(static_cast<std::uint64_t>(id), how);
+  call.reply.integer(ended ? 1 : 0);
 }
 
 }  // namespace sojourn::server

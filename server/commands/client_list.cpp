@@ -19,8 +19,9 @@ std::int64_t seconds_between(Time from, Time to) {
 
 std::string flags_of(const ConnectionState& state) {
   std::string flags;
-  if (state.multi.open()) flags += 'x';
   if (state.subscriptions.any()) flags += 'P';
+  if (state.multi.open()) flags += 'x';
+  if (state.blocked) flags += 'b';
   if (state.close_after_reply) flags += 'c';
   if (state.peer_address.starts_with('/')) flags += 'U';
   if (state.no_evict) flags += 'e';

@@ -60,6 +60,10 @@ enum Flags : std::uint64_t {
   kWhileSubscribed = 1ull << 32,  // for a subscriber in RESP2, too
   kPushes = 1ull << 33,           // its replies are pushes: sent although no reply is wanted
   kPublishes = 1ull << 34,        // waits while published messages pile up
+  // --- waiting for others ---
+  // Holds its own connection until something happens, its time is up or CLIENT UNBLOCK ends it; in
+  // EXEC it answers at once. See Call::may_wait().
+  kBlocking = 1ull << 40,
 };
 constexpr Flags operator|(Flags a, Flags b) {
   return static_cast<Flags>(static_cast<std::uint64_t>(a) | static_cast<std::uint64_t>(b));

@@ -6,13 +6,14 @@
 namespace sojourn::server {
 namespace {
 
-constexpr std::array<std::pair<Flags, std::string_view>, 14> kFlagNames{{
+constexpr std::array<std::pair<Flags, std::string_view>, 15> kFlagNames{{
     {kWrite, "write"},
     {kReadOnly, "readonly"},
     {kDenyOom, "denyoom"},
     {kAdmin, "admin"},
     {kPubSub, "pubsub"},
     {kNoScript, "noscript"},
+    {kBlocking, "blocking"},
     {kLoading, "loading"},
     {kStale, "stale"},
     {kSkipMonitor, "skip_monitor"},
@@ -65,6 +66,7 @@ std::vector<std::string_view> acl_categories(const Command& row) {
   add(has(row, kAdmin | kAdminCategory), "admin");
   add(has(row, kFast), "fast");
   add(!has(row, kFast), "slow");
+  add(has(row, kBlocking), "blocking");
   add(has(row, kAdmin | kDangerous), "dangerous");
   add(has(row, kConnection), "connection");
   add(has(row, kTransactionCategory), "transaction");

@@ -42,6 +42,7 @@ struct ConnectionState {
   bool no_evict = false;  // CLIENT NO-EVICT
   enum class ReplyMode : std::uint8_t { on, off, skip_next, skip_this } reply_mode = ReplyMode::on;
   bool close_after_reply = false;
+  bool blocked = false;  // its request waits for others: see BlockedRequests
   // An EXEC ran commands that change what CLIENT LIST shows of this.
   bool shown_changed = false;
   Time connected_at{};

@@ -173,6 +173,7 @@ Dispatcher::Outcome Dispatcher::run_row(Request& request) {
   if (request.command->keys.first != 0) return run_with_keys(request);
   Call call(services_, request.connection, request.reply, *request.command, request.words, nullptr,
             {}, request.now);
+  call.wake = &request.wake;
   request.command->run(call);
   return finish_call(request, call);
 }

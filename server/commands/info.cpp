@@ -79,9 +79,9 @@ void clients(InfoWriter& out, const Source& source) {
   const Metrics& metrics = source.services.metrics;
   out.field("client_recent_max_input_buffer", metrics.max(&WorkerMetrics::largest_input_buffer));
   out.field("client_recent_max_output_buffer", metrics.max(&WorkerMetrics::largest_output_buffer));
-  out.field("blocked_clients", 0);
+  out.field("blocked_clients", source.services.blocked->count());
   out.field("tracking_clients", 0);
-  out.field("clients_in_timeout_table", 0);
+  out.field("clients_in_timeout_table", source.services.blocked->count_with_timeout());
   out.field("total_blocking_keys", 0);
   out.field("total_blocking_keys_on_nokey", 0);
 }

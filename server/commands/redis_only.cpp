@@ -85,8 +85,6 @@ constexpr auto kOnlyInRedis = std::to_array<std::string_view>({
     "sort",
     "sort_ro",
     "sync",
-    "wait",
-    "waitaof",
     "xack",
     "xadd",
     "xautoclaim",

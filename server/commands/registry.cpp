@@ -58,7 +58,7 @@ Registry::Registry()
                           set_commands(), sorted_set_commands(), pubsub_commands(),
                           server_commands(),
                           debug_commands(),
-                          latency_commands()}) {}
+                          latency_commands(), wait_commands()}) {}
 
 Registry::Registry(std::span<const std::span<const Command>> families) {
   const std::size_t count = count_rows(families);

@@ -5,6 +5,7 @@
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/cache/keyspace.h"
+#include "server/commands/blocked_requests.h"
 #include "server/commands/connections.h"
 #include "server/commands/errands.h"
 #include "server/commands/gauges.h"
@@ -38,6 +39,7 @@ struct Services {
   std::unique_ptr<LatencyMonitor> latency = std::make_unique<LatencyMonitor>();
   std::unique_ptr<Errands> errands = std::make_unique<Errands>();
   std::unique_ptr<Channels> channels = std::make_unique<Channels>();
+  std::unique_ptr<BlockedRequests> blocked = std::make_unique<BlockedRequests>();
 };
 
 }  // namespace sojourn::server

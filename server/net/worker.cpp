@@ -10,6 +10,7 @@
 #include <string>
 
 #include "server/base/check.h"
+#include "server/commands/connection_end.h"
 #include "server/net/socket.h"
 #include "server/net/worker_limits.h"
 
@@ -206,7 +207,7 @@ void Worker::run_backlogs() {
 void Worker::serve(Connection& connection, std::uint32_t events) {
   // The event may be older than what is wanted now.
   events &= connection.interest | EPOLLHUP | EPOLLERR;
-  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) {
+  if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
     if ((connection.interest & EPOLLIN) == 0) return close_now(connection);
     receive(connection);
   }
@@ -300,6 +301,8 @@ void Worker::update_interest(Connection& connection, JournalPosition released) {
     wanted |= EPOLLIN;
   }
   if (connection.unsent() > 0 && !connection.awaits_release(released)) wanted |= EPOLLOUT;
+  // It may wait for ever, and nobody would read that its peer has gone.
+  if (connection.state.blocked) wanted |= EPOLLRDHUP;
   if (wanted == connection.interest) return;
   connection.interest = wanted;
   epoll_event event{};
@@ -324,7 +327,7 @@ void Worker::take_in(FileDescriptor socket) {
   auto connection = std::make_unique<Connection>(std::move(socket), std::move(state));
   const std::uint64_t id = connection->state.id;
   connection->wake = [this, id] {
-    asio::post(io_, [this, id] { resume(id, Connection::Waiting::wakeup); });
+    asio::post(io_, [this, id] { wake(id); });
   };
   epoll_event event{};
   event.events = connection->interest = EPOLLIN;
@@ -344,7 +347,7 @@ void Worker::take_in(FileDescriptor socket) {
 void Worker::close_now(Connection& connection) {
   if (connection.closed) return;
   connection.close();
-  forget_subscriptions(*services_.channels, connection.state);
+  end_connection(services_, connection.state);
   count_buffers(connection);
   published_.remove(connection.state.id);
   buried_.push_back(connection.state.id);

@@ -133,7 +133,9 @@ class Worker {
   void refuse(Connection& connection, std::string_view error);
   void refuse_http(Connection& connection);
   bool may_warn(std::chrono::steady_clock::time_point& warned_at);
+  void wake(std::uint64_t id);
   void resume(std::uint64_t id, Connection::Waiting from);
+  void resume(Connection& connection);
   bool unauthenticated(const Connection& connection) const;
   std::size_t unsent_max(const Connection& connection) const;
 

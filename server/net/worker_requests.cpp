@@ -170,6 +170,7 @@ bool Worker::run_request(Connection& connection, protocol::Words words, Time now
       connection.waiting = Waiting::wakeup;
       return false;
     case Dispatcher::Outcome::wait_until:
+      if (connection.state.blocked) note_changed(connection, true);
       wait_until(connection, dispatcher_.again_at());
       return false;
     case Dispatcher::Outcome::next_turn:
@@ -250,7 +251,18 @@ void Worker::resume(std::uint64_t id, Waiting from) {
   const auto found = connections_.find(id);
   if (found == connections_.end()) return;
   Connection& connection = *found->second;
-  if (connection.closed || connection.waiting != from) return;
+  if (connection.waiting == from) resume(connection);
+}
+
+// A request that waits for a time may be woken before it.
+void Worker::wake(std::uint64_t id) {
+  const auto found = connections_.find(id);
+  if (found == connections_.end()) return;
+  if (found->second->waiting != Waiting::nothing) resume(*found->second);
+}
+
+void Worker::resume(Connection& connection) {
+  if (connection.closed) return;
   connection.waiting = Waiting::nothing;
   connection.backlog = true;
   touch(connection);

@@ -1,0 +1,10 @@
+#include "server/commands/connection_end.h"
+
+namespace sojourn::server {
+
+void end_connection(Services& services, ConnectionState& connection) {
+  forget_subscriptions(*services.channels, connection);
+  if (connection.blocked) services.blocked->remove(connection.id);
+}
+
+}  // namespace sojourn::server

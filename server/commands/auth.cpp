@@ -4,6 +4,7 @@
 
 #include "server/base/numbers.h"
 #include "server/commands/connection_handlers.h"
+#include "server/commands/monitor.h"
 #include "server/commands/services.h"
 
 namespace sojourn::server {
@@ -130,6 +131,7 @@ void reset(Call& call) {
   ConnectionState& connection = call.connection;
   connection.multi.reset();
   forget_subscriptions(*call.services.channels, connection);
+  if (connection.monitoring) stop_monitoring(call.services, connection);
   connection.database = 0;
   connection.name.clear();
   connection.version = protocol::Version::resp2;

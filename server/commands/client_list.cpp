@@ -19,6 +19,7 @@ std::int64_t seconds_between(Time from, Time to) {
 
 std::string flags_of(const ConnectionState& state) {
   std::string flags;
+  if (state.monitoring) flags += 'O';
   if (state.subscriptions.any()) flags += 'P';
   if (state.multi.open()) flags += 'x';
   if (state.blocked) flags += 'b';

@@ -60,6 +60,9 @@ enum Flags : std::uint64_t {
   kWhileSubscribed = 1ull << 32,  // for a subscriber in RESP2, too
   kPushes = 1ull << 33,           // its replies are pushes: sent although no reply is wanted
   kPublishes = 1ull << 34,        // waits while published messages pile up
+  // --- what others see ---
+  kChangesConnection = 1ull << 41,  // CLIENT LIST shows it otherwise afterwards
+  kSecretOption = 1ull << 42,       // of kSecretWords: only the two words behind its option AUTH
   // --- waiting for others ---
   // Holds its own connection until something happens, its time is up or CLIENT UNBLOCK ends it; in
   // EXEC it answers at once. See Call::may_wait().

@@ -43,6 +43,7 @@ struct ConnectionState {
   enum class ReplyMode : std::uint8_t { on, off, skip_next, skip_this } reply_mode = ReplyMode::on;
   bool close_after_reply = false;
   bool blocked = false;  // its request waits for others: see BlockedRequests
+  bool monitoring = false;
   // An EXEC ran commands that change what CLIENT LIST shows of this.
   bool shown_changed = false;
   Time connected_at{};
@@ -68,6 +69,9 @@ struct ConnectionState {
   OwnUnfinished unfinished;
   OwnMulti multi;
   Subscriptions subscriptions;
+
+  // Messages come to it, not only replies.
+  bool is_told() const { return subscriptions.any() || monitoring; }
 };
 
 }  // namespace sojourn::server

@@ -10,6 +10,7 @@
 #include "server/commands/call.h"
 #include "server/commands/gates.h"
 #include "server/commands/key_words.h"
+#include "server/commands/monitor.h"
 #include "server/commands/registry.h"
 
 namespace sojourn::server {
@@ -63,6 +64,7 @@ Dispatcher::Dispatcher(Services& services, WorkerMetrics& metrics)
     : services_(services),
       metrics_(metrics),
       journal_(services.keyspace.journal()),
+      channels_(*services.channels),
       settings_(services.config.current()),
       settings_generation_(services.config.generation()) {}
 
@@ -273,6 +275,8 @@ void Dispatcher::account(Request& request) {
     WorkerMetrics::add(figures.rejected);
     return;
   }
+  if (channels_.count(TopicKind::monitor) != 0) [[unlikely]]
+    show_to_monitors(request);
   WorkerMetrics::add(figures.calls);
   WorkerMetrics::add(figures.microseconds, static_cast<std::uint64_t>(took_us));
   if (settings_->latency_tracking) figures.count_latency(static_cast<std::uint64_t>(took_us));

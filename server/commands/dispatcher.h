@@ -79,6 +79,7 @@ class Dispatcher {
   Services& services_;
   WorkerMetrics& metrics_;
   Journal& journal_;
+  Channels& channels_;
   std::shared_ptr<const Settings> settings_;  // also Config's; here so that it outlives a run
   std::uint64_t settings_generation_ = 0;
   Time turn_{};

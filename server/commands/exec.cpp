@@ -151,7 +151,7 @@ void Dispatcher::exec_within(Request& request, Transaction& transaction) {
                  .wake = request.wake,
                  .command = &queued.command()};
     run_within(part, transaction);
-    if (has(part, kConnection | kPushes)) connection.shown_changed = true;
+    if (has(part, kConnection | kPushes | kChangesConnection)) connection.shown_changed = true;
   }
   request.reply.out() += apart;
   const JournalPosition position = transaction.finish();

@@ -63,10 +63,15 @@ Verdict memory(Request& request, Time&) {
   return refuse(request, "OOM command not allowed when used memory > 'maxmemory'.");
 }
 
-// In RESP2 a message cannot be told from a reply, so a subscriber is to expect messages only.
+// In RESP2 a message cannot be told from a reply, so a subscriber is to expect messages only. To
+// Redis who monitors is a kind of replica.
 Verdict subscribed(Request& request, Time&) {
-  if (!request.connection.subscriptions.any()) [[likely]]
+  if (!request.connection.is_told()) [[likely]]
     return Verdict::pass;
+  if (request.connection.monitoring && has(request, kWrite | kReadOnly | kPublishes)) {
+    return refuse(request, "ERR Replica can't interact with the keyspace");
+  }
+  if (!request.connection.subscriptions.any()) return Verdict::pass;
   if (request.connection.version != protocol::Version::resp2) return Verdict::pass;
   if (has(request, kWhileSubscribed)) return Verdict::pass;
   return refuse(request,

@@ -63,7 +63,6 @@ constexpr auto kOnlyInRedis = std::to_array<std::string_view>({
     "ltrim",
     "migrate",
     "module",
-    "monitor",
     "pfadd",
     "pfcount",
     "pfdebug",

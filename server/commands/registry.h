@@ -83,6 +83,7 @@ std::span<const Command> pubsub_commands();
 std::span<const Command> server_commands();
 std::span<const Command> debug_commands();
 std::span<const Command> latency_commands();
+std::span<const Command> monitor_commands();
 std::span<const Command> wait_commands();
 
 }  // namespace sojourn::server

@@ -148,6 +148,7 @@ class Worker {
   void end_unauthenticated(Time now);
   void look_through_connections(Time now);
   void look_at(Connection& connection, Time now);
+  const OutputLimit& output_limit_of(const Connection& connection) const;
   bool over_output_limit(Connection& connection, Time now);
   void count_buffers(Connection& connection);
   void report_buffers();

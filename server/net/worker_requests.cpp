@@ -18,6 +18,9 @@ using Status = protocol::RequestParser::Status;
 // A TLS record of type handshake. No request begins with it.
 constexpr char kTlsHandshake = 0x16;
 
+// CLIENT LIST may show the connection otherwise after such a command.
+constexpr Flags kMayChangeShown = kConnection | kPushes | kTransactionCategory | kChangesConnection;
+
 // A browser can be made to send a form to any port, and its lines would be run as inline requests.
 // Such a message begins with a verb, and every one has a Host: line (GET is a command of ours).
 bool is_http(protocol::Words words) {
@@ -124,7 +127,7 @@ std::size_t Worker::run_requests(Connection& connection, std::string_view bytes,
   for (std::size_t requests = 0; !rest.empty(); ++requests) {
     // Who is told by a message must find it before the reply to what he then asks; and what he
     // publishes himself follows the reply.
-    if (connection.state.subscriptions.any()) [[unlikely]]
+    if (connection.state.is_told()) [[unlikely]]
       mailbox_.deliver_all();
     // The first one runs, however late it is: somebody was found time for it.
     const bool enough = requests == kRequestsOfOneMax || (requests > 0 && !time_for_requests());
@@ -179,8 +182,7 @@ bool Worker::run_request(Connection& connection, protocol::Words words, Time now
   }
   // What others see of a connection (its name, database, user) changes by these commands.
   const Command* const command = connection.state.last_command;
-  if (command != nullptr &&
-      (command->flags & (kConnection | kPushes | kTransactionCategory)) != 0) {
+  if (command != nullptr && (command->flags & kMayChangeShown) != 0) {
     const bool within_exec = std::exchange(connection.state.shown_changed, false);
     if ((command->flags & kTransactionCategory) == 0 || within_exec) {
       note_changed(connection, true);
@@ -202,8 +204,8 @@ void Worker::take_message(std::uint64_t id, const Delivery& delivery) {
   touch(connection);
   // At once, however much the socket would take: what others publish must not pile up here. It is
   // closed a little later only since a request of its own may be running.
-  const std::size_t most = settings_->output_limit_pubsub.hard_bytes;
-  connection.overrun = most != 0 && connection.unsent() > most;
+  const std::size_t most = output_limit_of(connection).hard_bytes;
+  connection.overrun = delivery.last || (most != 0 && connection.unsent() > most);
   if (connection.overrun) overrun_.push_back(id);
 }
 
@@ -214,7 +216,10 @@ void Worker::hand_out_messages() {
   for (const std::uint64_t id : std::exchange(overrun_, {})) {
     const auto found = connections_.find(id);
     if (found == connections_.end() || found->second->closed) continue;
-    over_output_limit(*found->second, now);  // says so in the log
+    if (!over_output_limit(*found->second, now)) {  // says so in the log
+      services_.log.warning("{} was sent more than could be handed out: connection closed",
+                            found->second->state.peer_address);
+    }
     close_now(*found->second);
   }
 }

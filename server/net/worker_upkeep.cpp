@@ -112,16 +112,20 @@ void Worker::look_at(Connection& connection, Time now) {
   largest_output_ = std::max(largest_output_, connection.output_bytes());
   const ConnectionState& state = connection.state;
   const bool idle = settings_->timeout.count() > 0 && connection.waiting == Waiting::nothing &&
-                    !state.subscriptions.any() &&
+                    !state.subscriptions.any() && !state.monitoring &&
                     now - std::max(state.last_request_at, state.connected_at) > settings_->timeout;
   if (idle) services_.log.verbose("{} was idle: connection closed", state.peer_address);
   if (idle || over_output_limit(connection, now)) close_now(connection);
 }
 
+const OutputLimit& Worker::output_limit_of(const Connection& connection) const {
+  return connection.state.subscriptions.any() ? settings_->output_limit_pubsub
+                                              : settings_->output_limit;
+}
+
 bool Worker::over_output_limit(Connection& connection, Time now) {
   const std::size_t unsent = connection.unsent() + connection.state.unfinished.bytes();
-  const OutputLimit& limit = connection.state.subscriptions.any() ? settings_->output_limit_pubsub
-                                                                  : settings_->output_limit;
+  const OutputLimit& limit = output_limit_of(connection);
   std::string_view which;
   if (unauthenticated(connection)) {
     if (unsent > kUnauthenticatedUnsentBytesMax) which = "what is allowed before authentication";

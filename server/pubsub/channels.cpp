@@ -12,6 +12,7 @@ void Channels::Audience::add(std::size_t worker) {
   if (by_worker.size() <= worker) by_worker.resize(worker + 1);
   ++by_worker[worker];
   ++all;
+  cut_off = false;
 }
 
 void Channels::Audience::remove(std::size_t worker) {
@@ -96,16 +97,25 @@ std::size_t Channels::publish(Topic channel, std::string_view payload, std::uint
   const Audiences& topics = stripe.of(channel.kind);
   const auto found = topics.find(channel.name);
   const Audience* const subscribers = found == topics.end() ? nullptr : &found->second;
-  const auto wanted_by = [](const Audience& listeners, std::size_t worker) {
-    return worker < listeners.by_worker.size() && listeners.by_worker[worker] > 0;
-  };
   for (std::size_t worker = 0; worker < mailboxes_.size(); ++worker) {
-    if (wanted_by(audience, worker) ||
-        (subscribers != nullptr && wanted_by(*subscribers, worker))) {
+    if (audience.on(worker) || (subscribers != nullptr && subscribers->on(worker))) {
       mailboxes_[worker]->put(message);
     }
   }
   return audience.all + (subscribers != nullptr ? subscribers->all : 0);
+}
+
+void Channels::cut_off(Topic topic) {
+  Stripe& stripe = stripe_of(topic);
+  const std::lock_guard lock(stripe.mutex);
+  Audiences& topics = stripe.of(topic.kind);
+  const auto found = topics.find(topic.name);
+  if (found == topics.end() || found->second.cut_off) return;
+  found->second.cut_off = true;
+  const auto message = Message::last(topic);
+  for (std::size_t worker = 0; worker < mailboxes_.size(); ++worker) {
+    if (found->second.on(worker)) mailboxes_[worker]->put(message);
+  }
 }
 
 std::size_t Channels::subscribers(Topic topic) const {

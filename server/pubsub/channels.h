@@ -45,6 +45,12 @@ class Channels {
   // Returns how many get it; one that is subscribed to the channel and to patterns counts for each.
   std::size_t publish(Topic channel, std::string_view payload, std::uint64_t after = 0);
   bool behind() const { return waiting_bytes_.load(std::memory_order_relaxed) > kWaitingBytesMax; }
+  // Much further than publishers alone could bring it, since these wait.
+  bool far_behind() const {
+    return waiting_bytes_.load(std::memory_order_relaxed) > 4 * kWaitingBytesMax;
+  }
+  // Ends who is subscribed to the topic, behind what waits for him already.
+  void cut_off(Topic topic);
   // Nobody is subscribed to anything that an ordinary message could reach.
   bool silent() const { return count(TopicKind::channel) == 0 && count(TopicKind::pattern) == 0; }
 
@@ -67,7 +73,9 @@ class Channels {
   struct Audience {
     std::size_t all = 0;
     std::vector<std::uint32_t> by_worker;
+    bool cut_off = false;  // all who are in it were told so
 
+    bool on(std::size_t worker) const { return worker < by_worker.size() && by_worker[worker] > 0; }
     void add(std::size_t worker);
     void remove(std::size_t worker);
   };
@@ -76,7 +84,7 @@ class Channels {
   // Patterns are all in the first stripe, since a message must be compared with each.
   struct Stripe {
     mutable std::shared_mutex mutex;
-    std::array<Audiences, 3> audiences;
+    std::array<Audiences, kTopicKinds> audiences;
 
     Audiences& of(TopicKind kind) { return audiences[static_cast<std::size_t>(kind)]; }
     const Audiences& of(TopicKind kind) const { return audiences[static_cast<std::size_t>(kind)]; }
@@ -89,7 +97,7 @@ class Channels {
   bool has_subscribers(Topic channel) const;
 
   std::array<Stripe, kStripes> stripes_;
-  std::array<std::atomic<std::size_t>, 3> counts_{};
+  alignas(64) std::array<std::atomic<std::size_t>, kTopicKinds> counts_{};
   alignas(64) std::atomic<std::size_t> waiting_bytes_{0};
   std::vector<std::unique_ptr<Mailbox>> mailboxes_;
 };

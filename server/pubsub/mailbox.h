@@ -57,7 +57,7 @@ class Mailbox {
 
   Wake wake_ = [] {};
   Deliver deliver_ = [](std::uint64_t, const Delivery&) {};
-  std::array<Wanted, 3> wanted_;
+  std::array<Wanted, kTopicKinds> wanted_;
   std::vector<std::shared_ptr<const Message>> taken_;  // out of arrived_
   std::size_t next_ = 0;                               // of taken_
 

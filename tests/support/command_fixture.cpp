@@ -82,6 +82,8 @@ void CommandTest::start() {
   services->channels->mailbox(0).serve([] {},
                                        [this](std::uint64_t id, const Delivery& delivery) {
                                          Client& client = *clients_.at(id - 1);
+                                         client.cut_off_ |= delivery.last;
+                                         if (client.cut_off_) return;
                                          delivery.append_to(client.messages_, client.state.version);
                                        });
   publish_key_events(*services);

@@ -71,6 +71,8 @@ class CommandTest : public ::testing::Test {
     // The published messages that have come since it was asked last, each as redis-cli shows it.
     std::vector<std::string> messages();
     std::size_t message_bytes() const { return messages_.size(); }
+    // Too much came for it to be handed out.
+    bool cut_off() const { return cut_off_; }
 
     ConnectionState state;
 
@@ -79,6 +81,7 @@ class CommandTest : public ::testing::Test {
     explicit Client(CommandTest& test) : test_(test) {}
     CommandTest& test_;
     std::string messages_;
+    bool cut_off_ = false;
   };
 
  protected:

@@ -1,0 +1,13 @@
+#pragma once
+
+#include "server/commands/gates.h"
+
+namespace sojourn::server {
+
+// Somebody monitors: shows a request that has run to all who do. Lines of one connection come in
+// the order of its requests; what other workers ran at the same moment may stand before or after.
+void show_to_monitors(const Request& request);
+
+void stop_monitoring(Services& services, ConnectionState& connection);
+
+}  // namespace sojourn::server

@@ -19,6 +19,7 @@
 #include "server/base/log.h"
 #include "server/cache/journal.h"
 #include "server/cache/keyspace.h"
+#include "server/commands/client_tracking.h"
 #include "server/commands/generic.h"
 #include "server/commands/key_event_channels.h"
 #include "server/commands/registry.h"
@@ -225,6 +226,7 @@ int serve(const Invocation& invocation, Config& config, const Registry& registry
   });
   apply_encoding_limits(*settings, **keyspace);
   publish_key_events(services);
+  serve_tracking(services);
 
   // From socket to socket.
   server.start(services, services.info.workers);

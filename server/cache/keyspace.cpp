@@ -217,6 +217,8 @@ void Keyspace::prefetch(std::span<const Key> keys) const {
 
 std::size_t Keyspace::databases() const { return impl_->options.databases; }
 Journal& Keyspace::journal() { return impl_->journal; }
+Tracking& Keyspace::tracking() { return impl_->tracking; }
+
 KeyEvents& Keyspace::events() { return impl_->events; }
 const Clock& Keyspace::clock() const { return impl_->clock; }
 const std::shared_ptr<Watches>& Keyspace::watches() const { return impl_->watches; }

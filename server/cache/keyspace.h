@@ -20,6 +20,7 @@
 #include "server/cache/transaction.h"
 #include "server/cache/watches.h"
 #include "server/store/store.h"
+#include "server/tracking/tracking.h"
 
 namespace sojourn::server {
 
@@ -131,6 +132,7 @@ class Keyspace {
 
   Journal& journal();
   KeyEvents& events();
+  Tracking& tracking();
   const Clock& clock() const;
 
  private:

@@ -78,6 +78,8 @@ struct Keyspace::Impl {
   bool expire_shard(std::size_t index, DueSlot slot, Time now);
   void note_gone(DatabaseId id, std::string_view key, std::size_t shard);
   bool note_expired(const std::vector<Shard::Expired>& expired);
+  std::vector<std::string> names_if_tracked(const std::vector<Shard::Expired>& expired) const;
+  void tell_readers(const std::vector<std::string>& expired);
   bool clean_up(std::size_t worker, std::size_t workers, const std::function<bool()>& out_of_time);
   bool clean_shard(Shard& shard, std::size_t entries_max);
   bool make_way(std::size_t worker, std::size_t workers, const std::function<bool()>& out_of_time);
@@ -104,6 +106,7 @@ struct Keyspace::Impl {
   // Nothing can be on disk only, and nothing is damaged: resolve() need not look.
   std::atomic<bool> settled{true};
   KeyEvents events;
+  Tracking tracking;
   std::atomic<std::uint64_t> loaded{0};
   std::atomic<std::uint64_t> cold_reads{0};
   std::atomic<std::uint64_t> damaged{0};

@@ -16,6 +16,7 @@
 #include "server/cache/key_events.h"
 #include "server/cache/scored_member.h"
 #include "server/cache/shard.h"
+#include "server/tracking/tracking.h"
 
 namespace sojourn::server {
 
@@ -105,6 +106,11 @@ class Transaction {
   }
   bool notes_any() const { return wanted_events_ != 0; }
 
+  // The connection for which it is done; for those who do not want to be told of their own changes.
+  void made_by(std::uint64_t connection) { by_ = connection; }
+  // Before somebody is remembered for having read keys here: he has seen all changes so far.
+  void take_readers();
+
   // Writes the changes to the journal and unlocks. Returns the place a reply must wait for; 0 when
   // nothing changed but what had expired anyway. Done by the destructor if not before.
   JournalPosition finish();
@@ -182,6 +188,8 @@ class Transaction {
   void put_whole(const Key& key, ValueType type, std::span<const Member> members);
   void drop_collection(const Entry& entry);
   void unlock();
+  void tell_readers(bool all_changed);
+  std::vector<TrackedName> changed_names(std::size_t from) const;
   void remember(std::string_view name, const Key& key);
   void write(Journal::Unit& unit);
   void write_rows(Journal::Unit& unit, const Change& change);
@@ -198,6 +206,12 @@ class Transaction {
   boost::container::small_vector<Entry*, 2> released_;
   std::unique_ptr<Several> several_;
   std::unique_ptr<std::vector<KeyEvent>> events_;
+  std::uint64_t by_ = 0;
+  struct Readers {
+    std::size_t of = 0;  // so many changes
+    std::vector<Tracking::Taken> taken;
+  };
+  std::unique_ptr<Readers> readers_;  // where take_readers() was needed
   bool asked_for_ = false;  // some change is more than the removal of something expired
   bool finished_ = false;
 };

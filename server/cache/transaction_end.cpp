@@ -1,5 +1,7 @@
 // The end of a transaction: what its changes write.
 
+#include <algorithm>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <utility>
@@ -28,11 +30,43 @@ JournalPosition Transaction::finish() {
   if (events_ != nullptr) [[unlikely]]
     keyspace_.impl_->events.queue(std::move(*events_), position);
   unlock();
+  if ((!changes_.empty() || remapped) && keyspace_.impl_->tracking.any()) [[unlikely]]
+    tell_readers(remapped);
   if (events_ != nullptr) [[unlikely]]
     keyspace_.impl_->events.tell();
   if (remapped) keyspace_.impl_->parts_generation.fetch_add(1, std::memory_order_release);
   for (Entry* const entry : released_) keyspace_.impl_->release(entry);
   return position;
+}
+
+std::vector<TrackedName> Transaction::changed_names(std::size_t from) const {
+  std::vector<TrackedName> names;
+  for (std::size_t i = from; i < changes_.size(); ++i) {
+    const Change& change = changes_[i];
+    if (change.kind == Change::Kind::collection_erased) continue;  // goes with a change of its key
+    if (!names.empty() && names.back().text == change.key.name) continue;
+    names.push_back({change.key.name, change.key.hash});
+  }
+  return names;
+}
+
+void Transaction::take_readers() {
+  const std::size_t from = readers_ != nullptr ? readers_->of : 0;
+  if (from == changes_.size()) return;
+  if (readers_ == nullptr) readers_ = std::make_unique<Readers>();
+  readers_->of = changes_.size();
+  std::ranges::move(keyspace_.impl_->tracking.take(changed_names(from)),
+                    std::back_inserter(readers_->taken));
+}
+
+// Those who keep copies of what was changed. When databases changed places too, though Redis does
+// not tell then.
+void Transaction::tell_readers(bool all_changed) {
+  Tracking& tracking = keyspace_.impl_->tracking;
+  take_readers();
+  if (readers_ != nullptr) tracking.tell_readers(readers_->taken, by_);
+  if (tracking.prefixes().count() != 0) tracking.tell_subscribers(changed_names(0), by_);
+  if (all_changed) tracking.all_changed();
 }
 
 // What a key holds at the end is what counts, so its erasures come before its record; and a

@@ -47,6 +47,7 @@ bool Keyspace::Impl::expire_shard(std::size_t index, DueSlot slot, Time now) {
                    std::memory_order_relaxed);
   if (expired.empty()) return false;
   const bool noted = note_expired(expired);
+  const std::vector<std::string> read = names_if_tracked(expired);
   Journal::Unit unit(journal);
   for (const auto& [id, entry] : expired) {
     if (alive(id)) unit.erase(id, entry->key(), entry->touch_row());
@@ -63,6 +64,7 @@ bool Keyspace::Impl::expire_shard(std::size_t index, DueSlot slot, Time now) {
     release(entry);
   }
   guard.unlock();
+  tell_readers(read);
   if (noted) events.tell();
   return true;
 }
@@ -78,6 +80,27 @@ bool Keyspace::Impl::note_expired(const std::vector<Shard::Expired>& expired) {
   }
   events.queue(std::move(noted), 0);
   return true;
+}
+
+// Under the shard's lock: the entries go.
+std::vector<std::string> Keyspace::Impl::names_if_tracked(
+    const std::vector<Shard::Expired>& expired) const {
+  std::vector<std::string> names;
+  if (!tracking.any()) [[likely]]
+    return names;
+  for (const auto& [id, entry] : expired) {
+    if (alive(id)) names.emplace_back(entry->key());
+  }
+  return names;
+}
+
+void Keyspace::Impl::tell_readers(const std::vector<std::string>& expired) {
+  if (expired.empty()) [[likely]]
+    return;
+  std::vector<TrackedName> names;
+  names.reserve(expired.size());
+  for (const std::string& name : expired) names.push_back({name, hash_with(secret, name)});
+  tracking.changed(names, 0);
 }
 
 bool Keyspace::Impl::clean_up(std::size_t worker, std::size_t workers,

@@ -131,6 +131,7 @@ void reset(Call& call) {
   ConnectionState& connection = call.connection;
   connection.multi.reset();
   forget_subscriptions(*call.services.channels, connection);
+  stop_tracking(call.services, connection);
   if (connection.monitoring) stop_monitoring(call.services, connection);
   connection.database = 0;
   connection.name.clear();

@@ -23,6 +23,9 @@ std::string flags_of(const ConnectionState& state) {
   if (state.subscriptions.any()) flags += 'P';
   if (state.multi.open()) flags += 'x';
   if (state.blocked) flags += 'b';
+  if (state.tracking) flags += 't';
+  if (state.tracking && state.tracking->redirect_broken) flags += 'R';
+  if (state.tracking && state.tracking->broadcast) flags += 'B';
   if (state.close_after_reply) flags += 'c';
   if (state.peer_address.starts_with('/')) flags += 'U';
   if (state.no_evict) flags += 'e';
@@ -64,7 +67,8 @@ void append_line(std::string& out, const ConnectionState& state, const Call& cal
       sizeof(ConnectionState) + input_memory + output_memory + arguments + state.multi.bytes(),
       state.output_bytes > 0 ? "rw" : "r",
       state.last_command != nullptr ? state.last_command->full_name : "NULL");
-  fmt::format_to(end, " user={} redir=-1 resp={} lib-name={} lib-ver={}", state.user,
+  fmt::format_to(end, " user={} redir={} resp={} lib-name={} lib-ver={}", state.user,
+                 state.tracking ? static_cast<std::int64_t>(state.tracking->redirect) : -1,
                  static_cast<int>(state.version), state.library_name, state.library_version);
 }
 

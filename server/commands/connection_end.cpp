@@ -1,11 +1,16 @@
 #include "server/commands/connection_end.h"
 
+#include "server/commands/client_tracking.h"
 #include "server/commands/monitor.h"
 
 namespace sojourn::server {
 
 void end_connection(Services& services, ConnectionState& connection) {
   forget_subscriptions(*services.channels, connection);
+  if (connection.tracking) {
+    stop_tracking(services, connection);
+    services.keyspace.tracking().forget_if_last();
+  }
   if (connection.monitoring) stop_monitoring(services, connection);
   if (connection.blocked) services.blocked->remove(connection.id);
 }

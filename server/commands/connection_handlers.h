@@ -26,6 +26,12 @@ void client_setname(Call& call);
 void client_unblock(Call& call);
 void client_unpause(Call& call);
 
+// client_tracking.cpp
+void client_caching(Call& call);
+void client_getredir(Call& call);
+void client_tracking(Call& call);
+void client_trackinginfo(Call& call);
+
 // client_list.cpp
 void client_info(Call& call);
 void client_kill(Call& call);

@@ -10,6 +10,7 @@
 #include "protocol/reply_writer.h"
 #include "server/base/clock.h"
 #include "server/cache/journal.h"
+#include "server/commands/client_tracking.h"
 #include "server/commands/command.h"
 #include "server/commands/multi.h"
 #include "server/commands/subscriptions.h"
@@ -69,9 +70,12 @@ struct ConnectionState {
   OwnUnfinished unfinished;
   OwnMulti multi;
   Subscriptions subscriptions;
+  OwnTracking tracking;
 
   // Messages come to it, not only replies.
-  bool is_told() const { return subscriptions.any() || monitoring; }
+  bool is_told() const { return subscriptions.any() || tracking || monitoring; }
+  // A part of the reply to what runs is in the output, or may be: nothing else may follow it yet.
+  bool is_amid_reply() const { return unfinished.request != nullptr; }
 };
 
 }  // namespace sojourn::server

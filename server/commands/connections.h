@@ -20,6 +20,8 @@ class Connections {
   // Copies of all connections' states, taken at the end of each worker's last turn at most a moment
   // ago; of `self`, the state as it is.
   virtual std::vector<ConnectionState> list(const ConnectionState& self) const = 0;
+  // Which worker has this connection, as long as it is there.
+  virtual std::optional<std::size_t> worker_of(std::uint64_t id) const = 0;
   // Closes these connections soon after; their workers do it.
   virtual void close(const std::vector<std::uint64_t>& ids) = 0;
 

@@ -98,9 +98,40 @@ Dispatcher::Outcome Dispatcher::run(ConnectionState& connection, protocol::Words
                   .now = now,
                   .wake = wake,
                   .command = services_.registry.find_row(words)};
-  if (connection.multi) [[unlikely]]
-    return run_in_multi(request);
+  if (connection.multi || connection.tracking) [[unlikely]]
+    return run_with_state(request);
   return run_if_admitted(request, admit(request));
+}
+
+// Of a connection that has said MULTI, WATCH or CLIENT TRACKING.
+Dispatcher::Outcome Dispatcher::run_with_state(Request& request) {
+  const ConnectionState& connection = request.connection;
+  const Outcome outcome =
+      connection.multi ? run_in_multi(request) : run_if_admitted(request, admit(request));
+  if (connection.tracking && outcome == Outcome::done) end_tracked_request(request);
+  return outcome;
+}
+
+// What a connection reads that keeps copies is remembered while nobody can change it.
+void Dispatcher::track(const Request& request, std::span<const Key> keys, Transaction& within) {
+  const ConnectionState& connection = request.connection;
+  within.made_by(connection.id);
+  if ((request.command->flags & kReadOnly) == 0 || !connection.tracking->remembers()) return;
+  within.take_readers();
+  const Reader reader{connection.id, static_cast<std::uint32_t>(connection.worker)};
+  for (const Key& key : keys) {
+    services_.keyspace.tracking().remember({key.name, key.hash}, reader);
+  }
+}
+
+// CLIENT CACHING is for the request behind it, or for the transaction that begins there.
+void Dispatcher::end_tracked_request(const Request& request) {
+  ConnectionState& connection = request.connection;
+  const Command* const container =
+      request.command != nullptr ? request.command->container : nullptr;
+  const bool client = container != nullptr && container->group == Group::connection;
+  if (!client && !connection.multi.open()) connection.tracking->caching = false;
+  services_.keyspace.tracking().trim(settings_->tracking_table_max_keys);
 }
 
 Verdict Dispatcher::admit(Request& request, std::uint64_t more_flags) {
@@ -195,6 +226,8 @@ Dispatcher::Outcome Dispatcher::run_with_keys(Request& request) {
   Call call(services_, request.connection, request.reply, *request.command, request.words,
             &transaction, keys_, request.now);
   request.command->run(call);
+  if (request.connection.tracking) [[unlikely]]
+    track(request, keys_, transaction);
   call.hold_until(transaction.finish());
   return finish_call(request, call);
 }

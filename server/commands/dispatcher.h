@@ -66,6 +66,9 @@ class Dispatcher {
   Outcome finish_step(Request& request, const Call& call);
   void account(Request& request);
   void log_slow(const Request& request, std::int64_t took_us);
+  Outcome run_with_state(Request& request);
+  void track(const Request& request, std::span<const Key> keys, Transaction& within);
+  void end_tracked_request(const Request& request);
 
   // exec.cpp: connections that have said MULTI or WATCH
   Outcome run_in_multi(Request& request);

@@ -173,6 +173,7 @@ void Dispatcher::run_within(Request& request, Transaction& transaction) {
     request.command->run(call);
     CHECK(!call.again_at());  // kWaits
     goes_on = call.goes_on();
+    if (connection.tracking && !goes_on) track(request, queued_keys_, transaction);
     transaction.next_command();
   } while (goes_on);
   connection.unfinished.request.reset();

@@ -80,7 +80,7 @@ void clients(InfoWriter& out, const Source& source) {
   out.field("client_recent_max_input_buffer", metrics.max(&WorkerMetrics::largest_input_buffer));
   out.field("client_recent_max_output_buffer", metrics.max(&WorkerMetrics::largest_output_buffer));
   out.field("blocked_clients", source.services.blocked->count());
-  out.field("tracking_clients", 0);
+  out.field("tracking_clients", source.services.keyspace.tracking().connections());
   out.field("clients_in_timeout_table", source.services.blocked->count_with_timeout());
   out.field("total_blocking_keys", 0);
   out.field("total_blocking_keys_on_nokey", 0);
@@ -225,9 +225,10 @@ void stats(InfoWriter& out, const Source& source) {
   out.field("active_defrag_key_misses", 0);
   out.field("total_active_defrag_time", 0);
   out.field("current_active_defrag_time", 0);
-  out.field("tracking_total_keys", 0);
-  out.field("tracking_total_items", 0);
-  out.field("tracking_total_prefixes", 0);
+  const Tracking& tracking = source.services.keyspace.tracking();
+  out.field("tracking_total_keys", tracking.readers().keys());
+  out.field("tracking_total_items", tracking.readers().items());
+  out.field("tracking_total_prefixes", tracking.prefixes().count());
   out.field("unexpected_error_replies", 0);
   out.field("total_error_replies", source.sum(&WorkerMetrics::error_replies));
   out.field("dump_payload_sanitizations", 0);

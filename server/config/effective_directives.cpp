@@ -231,6 +231,10 @@ constexpr Directive kDirectives[] = {
     setting<&Settings::notify_keyspace_events>("notify-keyspace-events", text(check_events),
                                                "Which changes of keys are published, by class, and "
                                                "on which channels (K, E); empty: none."),
+    // Client-side caching
+    setting<&Settings::tracking_table_max_keys>(
+        "tracking-table-max-keys", number(0, kLongMax),
+        "Keys of which it is remembered who keeps copies; more are told to be old. 0: any number."),
     // Slow log
     setting<&Settings::slowlog_log_slower_than_us>(
         "slowlog-log-slower-than", number(-1, kLongMax),

@@ -23,7 +23,6 @@ constexpr auto kNoTls = "there is no TLS yet"sv;
 constexpr auto kNoAcl = "there are no ACL users yet"sv;
 constexpr auto kNoModules = "there are no modules"sv;
 constexpr auto kNoScripts = "there are no scripts that could take long"sv;
-constexpr auto kNoTracking = "there is no client-side caching"sv;
 constexpr auto kNoEviction = "no session is evicted or given up for memory"sv;
 constexpr auto kOneEncoding = "each type has one encoding in memory"sv;
 constexpr auto kNoDefrag = "memory needs no defragmentation thread"sv;
@@ -258,7 +257,6 @@ constexpr Directive kDirectives[] = {
     // Scripts, monitoring
     kept("busy-reply-threshold", kLong, "5000", kNoScripts, 0, "lua-time-limit"),
     kept("lua-replicate-commands", yes_no(), "yes", kNoScripts, kFileOnly),
-    kept("tracking-table-max-keys", kLong, "1000000", kNoTracking),
 
     // Process
     kept("supervised", choice(kSupervised), "no", kServiceManager, kImmutable),

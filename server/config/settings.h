@@ -85,6 +85,7 @@ struct Settings {
   std::uint64_t slowlog_max_len = 128;
   std::chrono::milliseconds latency_monitor_threshold{0};  // 0: off
   bool latency_tracking = true;
+  std::uint64_t tracking_table_max_keys = 1'000'000;
   std::vector<std::string> latency_percentiles{"50", "99", "99.9"};
   // What was given for directives of Redis that have no meaning here, for CONFIG GET.
   std::map<std::string, std::string, std::less<>> without_meaning;

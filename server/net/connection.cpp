@@ -82,6 +82,7 @@ void Connection::close() {
   std::swap(parser, unused);
   input.clear();
   std::string().swap(output);
+  std::string().swap(postponed);
   state.unfinished = OwnUnfinished();
   state.multi.reset();
   sent_ = 0;

@@ -27,6 +27,15 @@ class Connection {
   // --- output: appended by commands, sent from its front ---
   std::string output;
   std::size_t unsent() const { return output.size() - sent_; }
+  // What comes unasked stands between replies, never in one that is made in several turns.
+  std::string postponed;
+  std::string& for_messages() { return state.is_amid_reply() ? postponed : output; }
+  void put_postponed() {
+    if (postponed.empty() || state.is_amid_reply()) [[likely]]
+      return;
+    output += postponed;
+    std::string().swap(postponed);
+  }
   enum class Sent : std::uint8_t { all, some, failed };
   Sent send();  // as much as the socket takes now
   // Gives back what was sent, so that a reader who is always behind does not make the output grow
@@ -59,7 +68,8 @@ class Connection {
     return input.capacity() + parser.memory_bytes() + state.multi.bytes();
   }
   std::size_t output_bytes() const {
-    return output.capacity() + state.unfinished.bytes() + state.subscriptions.bytes();
+    return output.capacity() + postponed.capacity() + state.unfinished.bytes() +
+           state.subscriptions.bytes();
   }
   std::size_t buffer_bytes() const { return input_bytes() + output_bytes(); }
   void note_capacities();  // in `state`

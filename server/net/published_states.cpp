@@ -20,6 +20,11 @@ void PublishedStates::remove(std::uint64_t id) {
   states_.erase(id);
 }
 
+bool PublishedStates::has(std::uint64_t id) const {
+  const std::lock_guard lock(mutex_);
+  return states_.contains(id);
+}
+
 void PublishedStates::append_to(std::vector<ConnectionState>& list, std::uint64_t except) const {
   const std::lock_guard lock(mutex_);
   for (const auto& [id, state] : states_) {

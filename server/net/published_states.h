@@ -17,6 +17,7 @@ class PublishedStates {
   // Updates those still here: what was removed stays removed.
   void update(const std::vector<const ConnectionState*>& states);
   void remove(std::uint64_t id);
+  bool has(std::uint64_t id) const;
   void append_to(std::vector<ConnectionState>& list, std::uint64_t except) const;
 
  private:

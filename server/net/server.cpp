@@ -154,6 +154,13 @@ std::vector<ConnectionState> Server::list(const ConnectionState& self) const {
   return all;
 }
 
+std::optional<std::size_t> Server::worker_of(std::uint64_t id) const {
+  for (std::size_t worker = 0; worker < workers_.size(); ++worker) {
+    if (workers_[worker]->published().has(id)) return worker;
+  }
+  return std::nullopt;
+}
+
 void Server::close(const std::vector<std::uint64_t>& ids) {
   for (const auto& worker : workers_) worker->close(ids);
 }

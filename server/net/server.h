@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -49,6 +50,7 @@ class Server final : public Connections {
 
   // --- Connections ---
   std::vector<ConnectionState> list(const ConnectionState& self) const override;
+  std::optional<std::size_t> worker_of(std::uint64_t id) const override;
   void close(const std::vector<std::uint64_t>& ids) override;
   void pause(Pause what, Time until) override;
   Pause paused(Time now) const override;

@@ -39,7 +39,8 @@ Worker::Worker(WorkersShared& shared, std::size_t index, std::size_t count)
         if (io_.get_executor().running_in_this_thread()) return;
         asio::post(io_, [this] { const Turn turn(*this); });
       },
-      [this](std::uint64_t id, const Delivery& delivery) { take_message(id, delivery); });
+      [this](std::uint64_t id, const Delivery& delivery) { take_message(id, delivery); },
+      [this](std::uint64_t id, const Invalidation& what) { take_invalidation(id, what); });
   refresh_settings();
 }
 

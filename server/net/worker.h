@@ -129,6 +129,9 @@ class Worker {
   std::size_t run_requests(Connection& connection, std::string_view bytes, std::size_t foreseen);
   bool run_request(Connection& connection, protocol::Words words, Time now);
   void take_message(std::uint64_t id, const Delivery& delivery);
+  void take_invalidation(std::uint64_t id, const Invalidation& what);
+  Connection* listening(std::uint64_t id);
+  void told(Connection& connection);
   void hand_out_messages();
   void refuse(Connection& connection, std::string_view error);
   void refuse_http(Connection& connection);

@@ -127,8 +127,10 @@ std::size_t Worker::run_requests(Connection& connection, std::string_view bytes,
   for (std::size_t requests = 0; !rest.empty(); ++requests) {
     // Who is told by a message must find it before the reply to what he then asks; and what he
     // publishes himself follows the reply.
-    if (connection.state.is_told()) [[unlikely]]
+    if (connection.state.is_told()) [[unlikely]] {
+      connection.put_postponed();
       mailbox_.deliver_all();
+    }
     // The first one runs, however late it is: somebody was found time for it.
     const bool enough = requests == kRequestsOfOneMax || (requests > 0 && !time_for_requests());
     if (enough || !connection.may_run(unsent_max(connection))) {
@@ -154,6 +156,7 @@ std::size_t Worker::run_requests(Connection& connection, std::string_view bytes,
       connection.parser.set_limits(limits_);
     }
   }
+  connection.put_postponed();
   connection.parser.trim();
   note_changed(connection, false);
   if (connection.state.close_after_reply) {
@@ -191,22 +194,45 @@ bool Worker::run_request(Connection& connection, protocol::Words words, Time now
   return true;
 }
 
-void Worker::take_message(std::uint64_t id, const Delivery& delivery) {
+// Null for who gets nothing more.
+Connection* Worker::listening(std::uint64_t id) {
   const auto found = connections_.find(id);
-  if (found == connections_.end()) return;
+  if (found == connections_.end()) return nullptr;
   Connection& connection = *found->second;
-  if (connection.closed || connection.state.close_after_reply) return;
-  if (connection.overrun) return;
-  outputs_.lend(connection.output);
-  delivery.append_to(connection.output, connection.state.version);
-  connection.state.hold_until = std::max(connection.state.hold_until, delivery.after);
+  if (connection.closed || connection.state.close_after_reply || connection.overrun) return nullptr;
+  return &connection;
+}
+
+void Worker::take_message(std::uint64_t id, const Delivery& delivery) {
+  Connection* const connection = listening(id);
+  if (connection == nullptr) return;
+  outputs_.lend(connection->output);
+  delivery.append_to(connection->for_messages(), connection->state.version);
+  connection->state.hold_until = std::max(connection->state.hold_until, delivery.after);
+  connection->overrun = delivery.last;
+  told(*connection);
+}
+
+void Worker::take_invalidation(std::uint64_t id, const Invalidation& what) {
+  Connection* const connection = listening(id);
+  if (connection == nullptr) return;
+  const std::string text = told_of(services_, connection->state, what);
+  const OwnTracking& tracking = connection->state.tracking;
+  if (tracking && tracking->redirect_broken) note_changed(*connection, true);
+  if (text.empty()) return;
+  outputs_.lend(connection->output);
+  connection->for_messages() += text;
+  told(*connection);
+}
+
+void Worker::told(Connection& connection) {
   note_changed(connection, false);
   touch(connection);
   // At once, however much the socket would take: what others publish must not pile up here. It is
   // closed a little later only since a request of its own may be running.
   const std::size_t most = output_limit_of(connection).hard_bytes;
-  connection.overrun = delivery.last || (most != 0 && connection.unsent() > most);
-  if (connection.overrun) overrun_.push_back(id);
+  connection.overrun |= most != 0 && connection.unsent() + connection.postponed.size() > most;
+  if (connection.overrun) overrun_.push_back(connection.state.id);
 }
 
 void Worker::hand_out_messages() {

@@ -32,6 +32,7 @@ class Channels {
 
   // Where this worker's messages come to. Made for all workers before anything is published.
   Mailbox& mailbox(std::size_t worker);
+  std::size_t workers() const { return mailboxes_.size(); }
 
   // --- the worker's own thread ---
   // A connection that subscribes gets what is published from now on, one that unsubscribes nothing

@@ -4,18 +4,24 @@
 
 namespace sojourn::server {
 
-void Mailbox::serve(Wake wake, Deliver deliver) {
+void Mailbox::serve(Wake wake, Deliver deliver, Tell tell) {
   wake_ = std::move(wake);
   deliver_ = std::move(deliver);
+  tell_ = std::move(tell);
 }
 
-void Mailbox::put(std::shared_ptr<const Message> message) {
-  waiting_bytes_.fetch_add(message->bytes(), std::memory_order_relaxed);
+std::size_t Mailbox::bytes(const Mail& mail) {
+  if (const auto* message = std::get_if<0>(&mail)) return (*message)->bytes();
+  return std::get<1>(mail).bytes();
+}
+
+void Mailbox::put_mail(Mail mail) {
+  waiting_bytes_.fetch_add(bytes(mail), std::memory_order_relaxed);
   bool first;
   {
     const std::lock_guard lock(mutex_);
     first = arrived_.empty();
-    arrived_.push_back(std::move(message));
+    arrived_.push_back(std::move(mail));
     waiting_.store(true, std::memory_order_relaxed);
   }
   if (first) wake_();
@@ -39,9 +45,9 @@ void Mailbox::remove(Topic topic, std::uint64_t connection) {
 bool Mailbox::deliver(std::chrono::steady_clock::time_point end) {
   constexpr std::size_t kLooksAtTheClock = 16;  // messages to one reading
   for (std::size_t done = 1; take_more(); ++done) {
-    const std::shared_ptr<const Message> message = std::move(taken_[next_++]);
-    waiting_bytes_.fetch_sub(message->bytes(), std::memory_order_relaxed);
-    hand_out(*message);
+    const Mail mail = std::move(taken_[next_++]);
+    waiting_bytes_.fetch_sub(bytes(mail), std::memory_order_relaxed);
+    hand_out(mail);
     if (done % kLooksAtTheClock == 0 && std::chrono::steady_clock::now() >= end) break;
   }
   return !take_more();
@@ -60,6 +66,21 @@ bool Mailbox::take_more() {
   // Whether taken_ has any is what the worker itself knows of; see waiting().
   waiting_.store(!taken_.empty(), std::memory_order_relaxed);
   return !taken_.empty();
+}
+
+void Mailbox::hand_out(const Mail& mail) {
+  if (const auto* message = std::get_if<0>(&mail)) return hand_out(**message);
+  hand_out(std::get<1>(mail));
+}
+
+void Mailbox::hand_out(const Invalidation& invalidation) {
+  if (invalidation.to == Invalidation::To::everybody) {
+    for (const std::uint64_t connection : tracking_) tell_(connection, invalidation);
+  } else {
+    for (const std::uint64_t connection : invalidation.connections) {
+      tell_(connection, invalidation);
+    }
+  }
 }
 
 // As in Redis, a subscriber of the channel and of patterns that fit gets it for each.

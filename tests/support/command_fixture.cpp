@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <thread>
 
+#include "server/commands/client_tracking.h"
 #include "server/commands/generic.h"
 #include "server/commands/key_event_channels.h"
 #include "tests/support/redis_cli.h"
@@ -38,6 +39,12 @@ std::vector<ConnectionState> FakeConnections::list(const ConnectionState& self) 
   std::vector<ConnectionState> states;
   for (const ConnectionState* state : open) states.push_back(state->id == self.id ? self : *state);
   return states;
+}
+
+std::optional<std::size_t> FakeConnections::worker_of(std::uint64_t id) const {
+  const bool there =
+      std::ranges::any_of(open, [&](const ConnectionState* state) { return state->id == id; });
+  return there ? std::optional<std::size_t>(0) : std::nullopt;
 }
 
 void FakeConnections::close(const std::vector<std::uint64_t>& ids) {
@@ -85,8 +92,13 @@ void CommandTest::start() {
                                          client.cut_off_ |= delivery.last;
                                          if (client.cut_off_) return;
                                          delivery.append_to(client.messages_, client.state.version);
+                                       },
+                                       [this](std::uint64_t id, const Invalidation& what) {
+                                         Client& client = *clients_.at(id - 1);
+                                         client.messages_ += told_of(*services, client.state, what);
                                        });
   publish_key_events(*services);
+  serve_tracking(*services);
   dispatcher_ = std::make_unique<Dispatcher>(*services);
 }
 

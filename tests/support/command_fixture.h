@@ -34,6 +34,7 @@ using namespace std::chrono_literals;
 class FakeConnections : public Connections {
  public:
   std::vector<ConnectionState> list(const ConnectionState& self) const override;
+  std::optional<std::size_t> worker_of(std::uint64_t id) const override;
   void close(const std::vector<std::uint64_t>& ids) override;
   void pause(Pause what, Time until) override;
   Pause paused(Time now) const override;

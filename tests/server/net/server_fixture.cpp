@@ -2,6 +2,7 @@
 
 #include <thread>
 
+#include "server/commands/client_tracking.h"
 #include "server/commands/key_event_channels.h"
 
 namespace sojourn::server {
@@ -38,6 +39,7 @@ void ServerTest::start(const std::string& configuration, std::size_t workers) {
   config.on_change(
       [this](const Settings& changed) { follow_key_event_settings(*services, changed); });
   publish_key_events(*services);
+  serve_tracking(*services);
   const auto bound = server->listen_tcp("127.0.0.1", 0);
   ASSERT_TRUE(bound) << bound.error().detail;
   port_ = *bound;

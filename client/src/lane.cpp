@@ -276,6 +276,7 @@ Error Lane::lost(error_code error) const {
 
 void Lane::fail(Error error) {
   if (failure_) return;
+  if (state_ == State::ready && options_->on_lost) options_->on_lost();
   failure_ = std::move(error);
   resolver_.cancel();
   error_code ignored;

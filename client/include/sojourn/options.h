@@ -50,6 +50,8 @@ struct Options {
   // Called with every RESP3 push that answers no command, on the thread that runs the client and in
   // the order of arrival on its connection. Must be quick and must not throw.
   std::function<void(Reply)> on_push{};
+  // Called when a connection that was in use is lost, likewise; no push of it comes afterwards.
+  std::function<void()> on_lost{};
 };
 
 }  // namespace sojourn

@@ -1,17 +1,7 @@
 # ruby-redis: what redis-rack and Rails do with it.
-begin
-  require "redis"
-rescue LoadError
-  puts "ruby-redis is not installed"
-  exit 77
-end
+require_relative "setup"
 
-def expect(what, expected, got)
-  abort "#{what}: #{got.inspect}, not #{expected.inspect}" unless expected == got
-end
-
-host, port, password = ARGV
-redis = Redis.new(host: host, port: port.to_i, password: password, id: "app")
+redis = connect(id: "app")
 data = Marshal.dump("user" => "alice", "binary" => "\x00\r\n\xFF".b)
 expect "SETEX", "OK", redis.setex("rack:session:1", 1000, data)
 expect "GET", data, redis.get("rack:session:1").b
@@ -21,7 +11,7 @@ expect "MAPPED", { "a" => "1", "b" => "2" }, (redis.mapped_hmset("h", "a" => 1, 
 expect "PIPELINE", ["OK", 1, "x"], redis.pipelined { |p| p.set("s", "x"); p.exists("s"); p.get("s") }
 expect "MULTI", ["OK", 1, "y"], redis.multi { |m| m.set("s", "y"); m.exists("s"); m.get("s") }
 changed = redis.watch("s") do
-  Redis.new(host: host, port: port.to_i, password: password).set("s", "z")
+  connect.set("s", "z")
   redis.multi { |m| m.set("s", "lost") }
 end
 expect "WATCH", [nil, "z"], [changed, redis.get("s")]

@@ -145,6 +145,7 @@ enum class Group : std::uint8_t {
   pubsub,
   server,
   scripting,
+  cluster,
 };
 
 // Everything the server knows of a command. One word, lower case; a container (CLIENT, CONFIG) has

@@ -110,6 +110,8 @@ std::string_view group_name(Group group) {
       return "server";
     case Group::scripting:
       return "scripting";
+    case Group::cluster:
+      return "cluster";
   }
   return "";
 }

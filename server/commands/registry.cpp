@@ -54,11 +54,10 @@ std::size_t count_rows(std::span<const std::span<const Command>> families) {
 
 Registry::Registry()
     : Registry(std::array{connection_commands(), transaction_commands(), generic_commands(),
-                          string_commands(), compare_commands(), hash_commands(),
-                          set_commands(), sorted_set_commands(), pubsub_commands(),
-                          server_commands(),
-                          debug_commands(), latency_commands(), wait_commands(),
-                          monitor_commands()}) {}
+                          string_commands(), compare_commands(), hash_commands(), set_commands(),
+                          sorted_set_commands(), pubsub_commands(), server_commands(),
+                          debug_commands(), latency_commands(), wait_commands(), monitor_commands(),
+                          cluster_commands()}) {}
 
 Registry::Registry(std::span<const std::span<const Command>> families) {
   const std::size_t count = count_rows(families);

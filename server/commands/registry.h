@@ -85,5 +85,6 @@ std::span<const Command> debug_commands();
 std::span<const Command> latency_commands();
 std::span<const Command> monitor_commands();
 std::span<const Command> wait_commands();
+std::span<const Command> cluster_commands();
 
 }  // namespace sojourn::server

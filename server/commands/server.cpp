@@ -21,6 +21,8 @@ void role(Call& call) {
   call.reply.array(0);
 }
 
+void list_modules(Call& call) { call.reply.array(0); }
+
 // Nothing to flush: Sojourn keeps no scripts. Test harnesses ask for it between tests.
 void flush_scripts(Call& call) {
   const bool scripts = call.command.full_name == "script|flush";
@@ -218,6 +220,25 @@ constexpr Command kMemoryCommands[] = {
      .summary = "Returns the bytes of RAM a key takes with all it holds."},
 };
 
+constexpr Command kModuleCommands[] = {
+    {.name = "help",
+     .arity = exactly(2),
+     .flags = kInfo,
+     .group = Group::server,
+     .run = help,
+     .since = "5.0.0",
+     .complexity = "O(1)",
+     .summary = "Lists the subcommands of MODULE."},
+    {.name = "list",
+     .arity = exactly(2),
+     .flags = kAdmin | kNoScript | kUnordered,
+     .group = Group::server,
+     .run = list_modules,
+     .since = "4.0.0",
+     .complexity = "O(1)",
+     .summary = "Returns the modules; there are none."},
+};
+
 constexpr Command kScriptCommands[] = {
     {.name = "flush",
      .arity = at_least(2),
@@ -337,6 +358,12 @@ constexpr Command kServerCommands[] = {
      .since = "4.0.0",
      .summary = "Contains the commands on the server's memory.",
      .subcommands = kMemoryCommands},
+    {.name = "module",
+     .arity = at_least(2),
+     .group = Group::server,
+     .since = "4.0.0",
+     .summary = "Contains what clients ask of modules.",
+     .subcommands = kModuleCommands},
     {.name = "role",
      .arity = exactly(1),
      .flags = kNoScript | kInfo | kFast | kAdminCategory | kDangerous,

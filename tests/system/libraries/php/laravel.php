@@ -1,0 +1,59 @@
+<?php
+// Laravel's session driver "redis", on phpredis.
+require __DIR__ . '/steps.php';
+foreach (['Cache', 'Config', 'Container', 'Redis', 'Session'] as $component) {
+    require "Illuminate/$component/autoload.php";
+}
+
+use Illuminate\Cache\CacheManager;
+use Illuminate\Config\Repository;
+use Illuminate\Container\Container;
+use Illuminate\Redis\RedisManager;
+use Illuminate\Session\SessionManager;
+use Illuminate\Session\Store;
+
+[, $host, $port] = $argv;
+$app = new Container();
+$app['config'] = new Repository([
+    'cache' => ['prefix' => 'laravel_cache', 'stores' => ['redis' => ['driver' => 'redis', 'connection' => 'default']]],
+    'session' => ['driver' => 'redis', 'store' => 'redis', 'cookie' => 'laravel_session', 'encrypt' => false],
+]);
+$connections = ['default' => ['host' => $host, 'port' => (int) $port, 'database' => 0]];
+$app->singleton('redis', fn () => new RedisManager($app, 'phpredis', $connections));
+$app->singleton('cache', fn () => new CacheManager($app));
+
+function start(Container $app, ?string $id, int $seconds = 1000): Store
+{
+    $app['config']->set('session.lifetime', $seconds / 60);
+    $session = (new SessionManager($app))->driver();
+    $session->setId($id);
+    $session->start();
+    return $session;
+}
+
+function save(Store $session): string
+{
+    $session->save();
+    return $session->getId();
+}
+
+answer([
+    'login' => function (string $user, string $seconds) use ($app) {
+        $session = start($app, null, (int) $seconds);
+        $session->put('user', $user);
+        return save($session);
+    },
+    'read' => fn (string $id) => data_of(start($app, $id)->all()),
+    'write' => function (string $id, string $key, string $value) use ($app) {
+        $session = start($app, $id);
+        $session->put($key, $value);
+        return save($session) === $id;
+    },
+    'touch' => fn (string $id) => save(start($app, $id)) === $id,
+    'regenerate' => function (string $id) use ($app) {
+        $session = start($app, $id);
+        $session->regenerate(true);
+        return save($session);
+    },
+    'logout' => fn (string $id) => start($app, $id)->invalidate(),
+]);

@@ -68,7 +68,7 @@ class Connection {
     return input.capacity() + parser.memory_bytes() + state.multi.bytes();
   }
   std::size_t output_bytes() const {
-    return output.capacity() + postponed.capacity() + state.unfinished.bytes() +
+    return output.capacity() + postponed.capacity() - 2 * kWithoutMemory + state.unfinished.bytes() +
            state.subscriptions.bytes();
   }
   std::size_t buffer_bytes() const { return input_bytes() + output_bytes(); }
@@ -92,6 +92,9 @@ class Connection {
   bool overrun = false;
 
  private:
+  // A string's capacity while it has no memory of its own.
+  static constexpr std::size_t kWithoutMemory = std::string().capacity();
+
   FileDescriptor socket_;
   std::size_t sent_ = 0;
 };

@@ -57,6 +57,17 @@ TEST_F(ConnectionsTest, AreKilledByTheirId) {
   EXPECT_EQ(bulk(killer, "CLIENT LIST").find("id=" + id + " "), std::string::npos);
 }
 
+TEST_F(ConnectionsTest, CountForNothingWhenTheyAreGone) {
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(connect().ask("PING"), "+PONG");
+  eventually([&] { return server->count() == 0; }, "all are gone");
+  eventually(
+      [&] {
+        return metrics.sum(&WorkerMetrics::output_buffer_bytes) == 0 &&
+               metrics.sum(&WorkerMetrics::input_buffer_bytes) == 0;
+      },
+      "their buffers are counted no more");
+}
+
 TEST_F(ConnectionsTest, AreKilledAtAnyMomentWithoutHarmToOthers) {
   Peer killer = connect();
   EXPECT_EQ(killer.ask("PING"), "+PONG");

@@ -26,6 +26,7 @@
 #include "server/commands/services.h"
 #include "server/config/config.h"
 #include "server/net/server.h"
+#include "server/net/tls_settings.h"
 #include "server/observe/metrics.h"
 #include "server/observe/slowlog.h"
 #include "server/process/daemon.h"
@@ -141,13 +142,18 @@ Result<std::unique_ptr<Journal>> open_journal(RocksStore* store, const Settings&
   return Journal::open(*store, options, log);
 }
 
+// As Redis tells it.
+std::uint16_t main_port(const Settings& settings) {
+  return settings.port != 0 ? settings.port : settings.tls_port;
+}
+
 ServerInfo describe(const Invocation& invocation, const Settings& settings, const Clock& clock) {
   ServerInfo info;
   info.started_at = clock.now();
   std::error_code ignored;
   info.executable = std::filesystem::read_symlink("/proc/self/exe", ignored).string();
   info.config_file = invocation.config_file;
-  info.tcp_port = settings.port;
+  info.tcp_port = main_port(settings);
   info.workers = Server::workers_for(settings);
   return info;
 }
@@ -172,8 +178,15 @@ int serve(const Invocation& invocation, Config& config, const Registry& registry
 
   // Made first and gone last: the threads of what follows may call back into it.
   Server server([&stop] { stop.ask(); });
+  if (settings->tls_port != 0) {
+    if (auto loaded = server.load_tls(*settings); !loaded) {
+      return fail(log, "Failed to configure TLS: " + loaded.error().detail);
+    }
+    server.use_loaded_tls();
+    follow_tls_settings(server, config, log);
+  }
   if (auto listening = server.listen(*settings); !listening) {
-    return fail(log, fmt::format("Failed listening on port {}: {}", settings->port,
+    return fail(log, fmt::format("Failed listening on port {}: {}", main_port(*settings),
                                  listening.error().detail));
   }
 

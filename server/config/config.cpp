@@ -59,6 +59,13 @@ Result<void> apply_change(const Directive& row, std::string_view name, std::stri
   return {};
 }
 
+// The first one of TLS, which Redis blames when they do not fit together; null: there is none.
+const Directive* first_of_tls(std::span<const Directive* const> rows) {
+  const auto found =
+      std::ranges::find_if(rows, [](const Directive* row) { return row->has(kTls); });
+  return found != rows.end() ? *found : nullptr;
+}
+
 bool is_pattern(std::string_view text) { return text.find_first_of("[*?") != text.npos; }
 
 }  // namespace
@@ -115,10 +122,24 @@ Result<void> Config::set(Changes changes, bool local) {
     const auto& [name, value] = changes[i];
     if (auto applied = apply_change(*(*rows)[i], name, value, draft); !applied) return applied;
   }
+  if (const Directive* row = first_of_tls(*rows); row != nullptr && try_tls_) {
+    if (auto good = try_tls_(draft); !good) return refusal(row->name, good.error().detail);
+  }
   publish(std::move(draft));
   const auto settings = current();
   for (const auto& apply : on_change_) apply(*settings);
   return {};
+}
+
+bool Config::reads_files(Changes changes) {
+  return std::ranges::any_of(changes, [](const auto& change) {
+    const Directive* const row = find_directive(change.first);
+    return row != nullptr && row->has(kTls);
+  });
+}
+
+void Config::before_tls_change(std::function<Result<void>(const Settings&)> try_out) {
+  try_tls_ = std::move(try_out);
 }
 
 void Config::on_change(std::function<void(const Settings&)> apply) {

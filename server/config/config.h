@@ -62,6 +62,12 @@ class Config {
   // CONFIG REWRITE: writes changed settings into the file it came from, keeping its comments and
   // order; atomically (new file, fsync, rename). The error's detail is Redis's reply without "-".
   Result<void> rewrite();
+  // Asked by set() about the settings it would put in place, if it names one of TLS, of the same
+  // value too: the files may be others by now. An error's detail says why not, as Redis does; then
+  // nothing changes. In the caller's thread. Register before serving.
+  void before_tls_change(std::function<Result<void>(const Settings&)> try_out);
+  // True if set() of these reads files, which a worker should not wait for.
+  static bool reads_files(std::span<const std::pair<std::string_view, std::string_view>> changes);
   // Called with the new settings after each set(), in the caller's thread, to apply what is not
   // read from snapshots (log level, fsync mode). One call at a time, in the order of the changes;
   // must not call set(). Register before serving.
@@ -78,6 +84,7 @@ class Config {
   std::vector<const Directive*> given_;  // by lines, in order of first appearance
   std::vector<std::string> notes_;
   std::vector<std::function<void(const Settings&)>> on_change_;
+  std::function<Result<void>(const Settings&)> try_tls_;
   std::string file_;
 };
 

@@ -23,6 +23,7 @@ inline constexpr std::uint16_t kAdds = 1 << 5;       // each line adds to those 
 inline constexpr std::uint16_t kSwitch = 1
                                          << 6;  // for one start: `--name` is yes, REWRITE omits it
 inline constexpr std::uint16_t kOurs = 1 << 7;  // not in Redis
+inline constexpr std::uint16_t kTls = 1 << 8;   // CONFIG SET tries it out, with all others of TLS
 
 // One directive. With get and put its value lives in a field of Settings; without, the directive is
 // one of Redis's that has no meaning here: what was given is kept for CONFIG GET, and `summary`

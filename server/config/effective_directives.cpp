@@ -18,6 +18,8 @@ constexpr Names<Fsync, 3> kFsyncs{{"everysec", "always", "no"},
 constexpr Names<ProtectedCommands, 3> kProtections{
     {"no", "yes", "local"},
     {ProtectedCommands::no, ProtectedCommands::yes, ProtectedCommands::local}};
+constexpr Names<TlsAuthClients, 3> kAuthClients{
+    {"no", "yes", "optional"}, {TlsAuthClients::no, TlsAuthClients::yes, TlsAuthClients::optional}};
 constexpr std::array kPolicies{"volatile-lru"sv,   "volatile-lfu"sv, "volatile-random"sv,
                                "volatile-ttl"sv,   "allkeys-lru"sv,  "allkeys-lfu"sv,
                                "allkeys-random"sv, "noeviction"sv};
@@ -164,6 +166,37 @@ constexpr Directive kDirectives[] = {
         "Bytes of requests and replies all connections may hold together.", kOurs),
     setting<&Settings::io_threads>("io-threads", number(0, 128),
                                    "Workers that serve connections; 0: one per core.", kImmutable),
+    // TLS
+    setting<&Settings::tls_port>("tls-port", number(0, 65535), "TCP port for TLS; 0: none.",
+                                 kStartOnly),
+    setting<&Settings::tls_cert_file>(
+        "tls-cert-file", text(), "The server's certificate and those between it and its CA (PEM).",
+        kTls),
+    setting<&Settings::tls_key_file>("tls-key-file", text(), "The certificate's key (PEM).", kTls),
+    setting<&Settings::tls_key_file_pass>("tls-key-file-pass", text(), "The key's password.",
+                                          kTls | kSecret),
+    setting<&Settings::tls_ca_cert_file>(
+        "tls-ca-cert-file", text(), "Certificates of those who vouch for clients (PEM).", kTls),
+    setting<&Settings::tls_ca_cert_dir>(
+        "tls-ca-cert-dir", text(), "The same, a directory as `openssl rehash` leaves it.", kTls),
+    setting<&Settings::tls_dh_params_file>("tls-dh-params-file", text(),
+                                           "Parameters for DHE ciphers of TLS 1.2 (PEM).", kTls),
+    setting_of<&Settings::tls_auth_clients, kAuthClients>(
+        "tls-auth-clients", "Whether a client must show a certificate, or may."),
+    setting<&Settings::tls_protocols>(
+        "tls-protocols", text(), "Of TLSv1, TLSv1.1, TLSv1.2, TLSv1.3; empty: the last two.", kTls),
+    setting<&Settings::tls_ciphers>("tls-ciphers", text(),
+                                    "Ciphers up to TLS 1.2, as OpenSSL writes them.", kTls),
+    setting<&Settings::tls_ciphersuites>("tls-ciphersuites", text(),
+                                         "Ciphers of TLS 1.3, as OpenSSL writes them.", kTls),
+    setting<&Settings::tls_prefer_server_ciphers>(
+        "tls-prefer-server-ciphers", yes_no(), "Choose by this server's order of ciphers.", kTls),
+    setting<&Settings::tls_session_caching>(
+        "tls-session-caching", yes_no(), "Let clients come back without a whole handshake.", kTls),
+    setting<&Settings::tls_session_cache_size>("tls-session-cache-size", number(0, kIntMax),
+                                               "Such clients to remember; 0: any number.", kTls),
+    setting<&Settings::tls_session_cache_timeout>("tls-session-cache-timeout", number(0, kIntMax),
+                                                  "Seconds for which they may come back.", kTls),
     // Process
     setting<&Settings::daemonize>("daemonize", yes_no(), "Go to the background.", kImmutable),
     setting<&Settings::pidfile>("pidfile", text(),

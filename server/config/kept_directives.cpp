@@ -19,7 +19,6 @@ constexpr auto kNoSnapshots =
 constexpr auto kNoAof = "there is no append-only file to load or rewrite: RocksDB keeps the data"sv;
 constexpr auto kNoReplication = "there is no replication yet"sv;
 constexpr auto kNoCluster = "there is no cluster mode yet"sv;
-constexpr auto kNoTls = "there is no TLS yet"sv;
 constexpr auto kNoAcl = "there are no ACL users yet"sv;
 constexpr auto kNoModules = "there are no modules"sv;
 constexpr auto kNoScripts = "there are no scripts that could take long"sv;
@@ -40,7 +39,6 @@ constexpr std::array kPubsubDefaults{"allchannels"sv, "resetchannels"sv};
 constexpr std::array kSanitizing{"no"sv, "yes"sv, "clients"sv};
 constexpr std::array kProtections{"no"sv, "yes"sv, "local"sv};
 constexpr std::array kEndpoints{"ip"sv, "hostname"sv, "unknown-endpoint"sv};
-constexpr std::array kAuthClients{"no"sv, "yes"sv, "optional"sv};
 constexpr std::array kPropagation{"ignore"sv, "panic"sv, "panic-on-replicas"sv};
 constexpr std::array kShutdowns{"default"sv, "save"sv, "nosave"sv, "now"sv, "force"sv};
 
@@ -185,27 +183,11 @@ constexpr Directive kDirectives[] = {
     kept("cluster-announce-bus-port", kPort, "0", kNoCluster),
 
     // TLS
-    refused("tls-port", kPort, "0",
-            "TLS is not supported yet, and clients would find no encrypted port", kStartOnly),
-    kept("tls-cert-file", text(), "", kNoTls, kProtected),
-    kept("tls-key-file", text(), "", kNoTls, kProtected),
-    kept("tls-key-file-pass", text(), "", kNoTls, kSecret),
-    kept("tls-client-cert-file", text(), "", kNoTls, kProtected),
-    kept("tls-client-key-file", text(), "", kNoTls, kProtected),
-    kept("tls-client-key-file-pass", text(), "", kNoTls, kSecret),
-    kept("tls-dh-params-file", text(), "", kNoTls, kProtected),
-    kept("tls-ca-cert-file", text(), "", kNoTls, kProtected),
-    kept("tls-ca-cert-dir", text(), "", kNoTls, kProtected),
-    kept("tls-auth-clients", choice(kAuthClients), "yes", kNoTls),
-    refused("tls-replication", yes_no(), "no", "neither TLS nor replication is supported yet"),
-    refused("tls-cluster", yes_no(), "no", "neither TLS nor cluster mode is supported yet"),
-    kept("tls-protocols", text(), "", kNoTls),
-    kept("tls-ciphers", text(), "", kNoTls),
-    kept("tls-ciphersuites", text(), "", kNoTls),
-    kept("tls-prefer-server-ciphers", yes_no(), "no", kNoTls),
-    kept("tls-session-caching", yes_no(), "yes", kNoTls),
-    kept("tls-session-cache-size", kInt, "20480", kNoTls),
-    kept("tls-session-cache-timeout", kInt, "300", kNoTls),
+    kept("tls-replication", yes_no(), "no", kNoReplication),
+    kept("tls-client-cert-file", text(), "", kNoReplication),
+    kept("tls-client-key-file", text(), "", kNoReplication),
+    kept("tls-client-key-file-pass", text(), "", kNoReplication, kSecret),
+    kept("tls-cluster", yes_no(), "no", kNoCluster),
 
     // Users and modules
     refused("user", words(), "",

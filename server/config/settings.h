@@ -23,6 +23,7 @@ struct OutputLimit {
 
 enum class Fsync : std::uint8_t { always, everysec, no };
 enum class ProtectedCommands : std::uint8_t { no, local, yes };  // enable-debug-command
+enum class TlsAuthClients : std::uint8_t { no, yes, optional };
 
 // Every setting in its own type; the defaults are the server's. One row of directives.cpp each.
 struct Settings {
@@ -51,6 +52,22 @@ struct Settings {
   std::size_t proto_max_bulk_len = 512u * 1024 * 1024;
   std::size_t connection_buffers_budget = 1024u * 1024 * 1024;  // ours: all connections together
   std::uint32_t io_threads = 0;                                 // 0: one per core
+  // TLS
+  std::uint16_t tls_port = 0;  // 0: none
+  std::string tls_cert_file;
+  std::string tls_key_file;
+  std::string tls_key_file_pass;
+  std::string tls_ca_cert_file;
+  std::string tls_ca_cert_dir;
+  std::string tls_dh_params_file;
+  TlsAuthClients tls_auth_clients = TlsAuthClients::yes;
+  std::string tls_protocols;  // empty: TLS 1.2 and 1.3
+  std::string tls_ciphers;    // up to TLS 1.2; empty: OpenSSL's
+  std::string tls_ciphersuites;
+  bool tls_prefer_server_ciphers = false;
+  bool tls_session_caching = true;
+  std::uint32_t tls_session_cache_size = 20480;
+  std::chrono::seconds tls_session_cache_timeout{300};
   // process
   bool daemonize = false;
   std::string pidfile;

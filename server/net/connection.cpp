@@ -16,12 +16,15 @@ constexpr std::size_t kCompactedBytesMin = 16 * 1024;
 
 }  // namespace
 
-Connection::Connection(FileDescriptor socket, ConnectionState initial)
-    : state(std::move(initial)), socket_(std::move(socket)) {
+Connection::Connection(FileDescriptor socket, ConnectionState initial,
+                       std::unique_ptr<TlsStream> tls)
+    : state(std::move(initial)), socket_(std::move(socket)), tls_(std::move(tls)) {
   state.descriptor = socket_.get();
 }
 
-Connection::Sent Connection::send() {
+Sent Connection::send() {
+  if (tls_) [[unlikely]]
+    return send_by_tls();
   while (sent_ < output.size()) {
     const ssize_t n = ::send(socket_.get(), output.data() + sent_, unsent(), MSG_NOSIGNAL);
     if (n >= 0) {
@@ -40,6 +43,18 @@ Connection::Sent Connection::send() {
   return Sent::all;
 }
 
+Sent Connection::send_by_tls() {
+  std::size_t gone = 0;
+  const Sent sent = tls_->send(socket_.get(), std::string_view(output).substr(sent_), gone);
+  waiting_wire_bytes_ = tls_->waiting_bytes();
+  sent_ += gone;
+  state.bytes_written += gone;
+  if (sent != Sent::all) return sent;
+  sent_ = 0;
+  output.clear();
+  return sent;
+}
+
 void Connection::compact_output() {
   // What is moved is no more than what was sent since the last time.
   if (sent_ < kCompactedBytesMin || sent_ < unsent()) return;
@@ -53,8 +68,10 @@ void Connection::note_capacities() {
   state.output_capacity_max = std::max(state.output_capacity_max, state.output_capacity);
 }
 
-Connection::Received Connection::receive(std::span<char> into) {
+Received Connection::receive(std::span<char> into) {
   using Kind = Received::Kind;
+  if (tls_) [[unlikely]]
+    return receive_by_tls(into);
   while (true) {
     const ssize_t n = ::recv(socket_.get(), into.data(), into.size(), 0);
     if (n > 0) {
@@ -67,9 +84,19 @@ Connection::Received Connection::receive(std::span<char> into) {
   }
 }
 
+Received Connection::receive_by_tls(std::span<char> into) {
+  const Received received = tls_->receive(socket_.get(), into);
+  waiting_wire_bytes_ = tls_->waiting_bytes();
+  state.bytes_read += received.bytes;
+  return received;
+}
+
 void Connection::close() {
   closed = true;
   if (!socket_) return;
+  if (tls_) tls_->say_goodbye(socket_.get());
+  tls_.reset();
+  waiting_wire_bytes_ = 0;
   // Bytes that nobody read would turn the close into a reset, which may overtake the last reply.
   ::shutdown(socket_.get(), SHUT_WR);
   std::array<char, 4096> unread;

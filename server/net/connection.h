@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -10,13 +11,17 @@
 #include "server/commands/connection_state.h"
 #include "server/net/file_descriptor.h"
 #include "server/net/input_buffer.h"
+#include "server/net/tls_stream.h"
+#include "server/net/transfer.h"
 
 namespace sojourn::server {
 
 // One socket, the bytes read from it and the bytes to be written to it. Its worker's alone.
 class Connection {
  public:
-  Connection(FileDescriptor socket, ConnectionState initial);
+  // With `tls` what goes over the socket is encrypted.
+  Connection(FileDescriptor socket, ConnectionState initial,
+             std::unique_ptr<TlsStream> tls = nullptr);
 
   ConnectionState state;
   protocol::RequestParser parser;
@@ -36,17 +41,14 @@ class Connection {
     output += postponed;
     std::string().swap(postponed);
   }
-  enum class Sent : std::uint8_t { all, some, failed };
   Sent send();  // as much as the socket takes now
+  // There is something to send, be it TLS's own or what it has encrypted already.
+  bool has_output() const { return unsent() + waiting_wire_bytes_ > 0; }
   // Gives back what was sent, so that a reader who is always behind does not make the output grow
   // beyond twice of what is unsent.
   void compact_output();
 
   // --- receiving ---
-  struct Received {
-    enum class Kind : std::uint8_t { bytes, nothing, end, failed } kind;
-    std::size_t bytes = 0;
-  };
   Received receive(std::span<char> into);
 
   // Why the request at the front of `input` does not run now.
@@ -68,7 +70,8 @@ class Connection {
     return input.capacity() + parser.memory_bytes() + state.multi.bytes();
   }
   std::size_t output_bytes() const {
-    return output.capacity() + postponed.capacity() - 2 * kWithoutMemory + state.unfinished.bytes() +
+    return output.capacity() + postponed.capacity() - 2 * kWithoutMemory + waiting_wire_bytes_ +
+           state.unfinished.bytes() +
            state.subscriptions.bytes();
   }
   std::size_t buffer_bytes() const { return input_bytes() + output_bytes(); }
@@ -77,6 +80,7 @@ class Connection {
     return unsent() > 0 && state.hold_until > released;
   }
   int descriptor() const { return socket_.get(); }
+  const TlsStream* tls() const { return tls_.get(); }  // null: there is none
   // Closes the socket in a way that lets the peer read what was sent to it.
   void close();
 
@@ -95,8 +99,13 @@ class Connection {
   // A string's capacity while it has no memory of its own.
   static constexpr std::size_t kWithoutMemory = std::string().capacity();
 
+  Sent send_by_tls();
+  Received receive_by_tls(std::span<char> into);
+
   FileDescriptor socket_;
+  std::unique_ptr<TlsStream> tls_;
   std::size_t sent_ = 0;
+  std::size_t waiting_wire_bytes_ = 0;
 };
 
 }  // namespace sojourn::server

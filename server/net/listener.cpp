@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "server/net/protected_mode.h"
 #include "server/net/socket.h"
 
 namespace sojourn::server {
@@ -19,22 +20,18 @@ constexpr int kAcceptedPerTurnMax = 128;
 constexpr std::chrono::milliseconds kRest{100};
 constexpr std::chrono::seconds kComplainEvery{10};
 constexpr std::string_view kTooMany = "-ERR max number of clients reached\r\n";
-constexpr std::string_view kDenied =
-    "-DENIED Sojourn is running in protected mode: no password is set, so it serves connections "
-    "from its own machine only. Set one with requirepass, in the configuration file or with CONFIG "
-    "SET from that machine, or turn protected-mode off if nobody else can reach this port.\r\n";
 
 }  // namespace
 
 Listener::Listener(WorkersShared& shared, std::span<const std::unique_ptr<Worker>> workers,
-                   std::vector<FileDescriptor> sockets)
+                   std::vector<ListeningSocket> sockets)
     : shared_(shared),
       workers_(workers),
       rest_(workers.front()->io()),
       random_(std::random_device{}()) {
   sockets_.reserve(sockets.size());
-  for (FileDescriptor& socket : sockets) {
-    sockets_.emplace_back(workers.front()->io(), socket.release());
+  for (auto& [socket, tls] : sockets) {
+    sockets_.push_back({{workers.front()->io(), socket.release()}, tls});
   }
   for (Socket& socket : sockets_) watch(socket);
 }
@@ -45,14 +42,15 @@ void Listener::close() {
 }
 
 void Listener::watch(Socket& socket) {
-  socket.async_wait(Socket::wait_read, [this, &socket](const boost::system::error_code& error) {
+  const auto readable = boost::asio::posix::stream_descriptor::wait_read;
+  socket.descriptor.async_wait(readable, [this, &socket](const boost::system::error_code& error) {
     if (error) return;
     if (accept_some(socket)) return watch(socket);
     rest_.expires_after(kRest);
     rest_.async_wait([this](const boost::system::error_code& cancelled) {
       if (cancelled) return;
       for (Socket& each : sockets_) {
-        each.cancel();
+        each.descriptor.cancel();
         watch(each);
       }
     });
@@ -61,10 +59,10 @@ void Listener::watch(Socket& socket) {
 
 bool Listener::accept_some(Socket& socket) {
   for (int i = 0; i < kAcceptedPerTurnMax; ++i) {
-    FileDescriptor accepted(
-        ::accept4(socket.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    FileDescriptor accepted(::accept4(socket.descriptor.native_handle(), nullptr, nullptr,
+                                      SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (accepted) {
-      admit(std::move(accepted));
+      admit(std::move(accepted), socket.tls);
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
       return true;
     } else if (!may_continue_after(errno)) {
@@ -93,24 +91,28 @@ bool Listener::may_continue_after(int error) {
   return false;
 }
 
-void Listener::admit(FileDescriptor accepted) {
+void Listener::admit(FileDescriptor accepted, bool tls) {
   const auto settings = shared_.services.config.current();
   const std::size_t open = shared_.connections.fetch_add(1, std::memory_order_relaxed) + 1;
-  if (open > settings->maxclients) return reject(accepted, kTooMany);
-  if (settings->protected_mode && settings->requirepass.empty() && !peer_is_local(accepted.get())) {
-    return reject(accepted, kDenied);
+  if (open > settings->maxclients) return reject(accepted, kTooMany, tls);
+  if (!tls) {
+    // With TLS he can be told after the handshake only: by his worker.
+    const std::string_view denial = denial_by_protected_mode(*settings, accepted.get());
+    if (!denial.empty()) return reject(accepted, denial, tls);
   }
   WorkerMetrics::add(workers_.front()->metrics().connections_received);
-  choose_worker().adopt(std::move(accepted));
+  choose_worker().adopt(std::move(accepted), tls ? shared_.tls.get() : nullptr);
 }
 
-void Listener::reject(const FileDescriptor& accepted, std::string_view error) {
+void Listener::reject(const FileDescriptor& accepted, std::string_view error, bool tls) {
   shared_.connections.fetch_sub(1, std::memory_order_relaxed);
   WorkerMetrics::add(workers_.front()->metrics().connections_rejected);
   if (shared_.services.log.enabled(LogLevel::verbose)) {
     shared_.services.log.verbose("{} turned away: {}", peer_name(accepted.get()),
                                  error.substr(1, error.size() - 3));
   }
+  // As in Redis: a handshake for one who is turned away anyway would cost more than he is worth.
+  if (tls) return;
   // Sent if the fresh socket takes it, as it does; its peer is owed no more.
   (void)::send(accepted.get(), error.data(), error.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 }

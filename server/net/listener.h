@@ -15,6 +15,11 @@
 
 namespace sojourn::server {
 
+struct ListeningSocket {
+  FileDescriptor socket;
+  bool tls;  // who connects begins with a handshake
+};
+
 // Accepts on all listening sockets, on the first worker's thread, and hands each new socket to the
 // less loaded of two workers. Whom maxclients or protected mode turns away gets no further than
 // here, so not a byte of his is read. Nothing a peer or the kernel does ends it, and a lack of
@@ -24,19 +29,22 @@ namespace sojourn::server {
 class Listener {
  public:
   Listener(WorkersShared& shared, std::span<const std::unique_ptr<Worker>> workers,
-           std::vector<FileDescriptor> sockets);
+           std::vector<ListeningSocket> sockets);
 
   void close();
 
  private:
-  using Socket = boost::asio::posix::stream_descriptor;
+  struct Socket {
+    boost::asio::posix::stream_descriptor descriptor;
+    bool tls;
+  };
 
   void watch(Socket& socket);
   // False when accepting should rest a while.
   bool accept_some(Socket& socket);
   bool may_continue_after(int error);
-  void admit(FileDescriptor accepted);
-  void reject(const FileDescriptor& accepted, std::string_view error);
+  void admit(FileDescriptor accepted, bool tls);
+  void reject(const FileDescriptor& accepted, std::string_view error, bool tls);
   Worker& choose_worker();
 
   WorkersShared& shared_;

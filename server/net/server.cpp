@@ -59,43 +59,48 @@ Server::Server(std::function<void()> on_shutdown) : on_shutdown_(std::move(on_sh
 Server::~Server() { stop(); }
 
 Result<void> Server::listen(const Settings& settings) {
-  if (settings.port == 0 && settings.unixsocket.empty()) {
-    return Error{Errc::network, "port is 0 and there is no unixsocket, so nobody could connect"};
+  if (settings.port == 0 && settings.tls_port == 0 && settings.unixsocket.empty()) {
+    return Error{Errc::network,
+                 "port and tls-port are 0 and there is no unixsocket, so nobody could connect"};
   }
-  if (settings.port != 0) {
-    std::size_t bound = 0;
-    for (const std::string& address : settings.bind) {
-      const bool optional = address.starts_with('-');
-      auto socket = sojourn::server::listen_tcp(address.substr(optional ? 1 : 0), settings.port,
-                                                settings.tcp_backlog);
-      if (socket) {
-        listening_.push_back(std::move(*socket));
-        ++bound;
-      } else if (!optional || !socket.error().absent) {
-        return socket.error().error;
-      }
-    }
-    if (bound == 0) {
-      return Error{Errc::network, "this machine has none of the addresses that bind names"};
-    }
+  for (const auto& [port, tls] : {std::pair(settings.port, false), {settings.tls_port, true}}) {
+    if (port == 0) continue;
+    if (auto listening = listen_to_all(settings, port, tls); !listening) return listening;
   }
   if (settings.unixsocket.empty()) return {};
   return listen_unix(settings.path_of(settings.unixsocket), settings.unixsocketperm,
                      settings.tcp_backlog);
 }
 
+Result<void> Server::listen_to_all(const Settings& settings, std::uint16_t port, bool tls) {
+  std::size_t bound = 0;
+  for (const std::string& address : settings.bind) {
+    const bool optional = address.starts_with('-');
+    auto socket =
+        sojourn::server::listen_tcp(address.substr(optional ? 1 : 0), port, settings.tcp_backlog);
+    if (socket) {
+      listening_.push_back({std::move(*socket), tls});
+      ++bound;
+    } else if (!optional || !socket.error().absent) {
+      return socket.error().error;
+    }
+  }
+  if (bound > 0) return {};
+  return Error{Errc::network, "this machine has none of the addresses that bind names"};
+}
+
 Result<std::uint16_t> Server::listen_tcp(const std::string& address, std::uint16_t port,
-                                         int backlog) {
+                                         int backlog, bool tls) {
   auto socket = sojourn::server::listen_tcp(address, port, backlog);
   if (!socket) return socket.error().error;
-  listening_.push_back(std::move(*socket));
-  return local_port(listening_.back().get());
+  listening_.push_back({std::move(*socket), tls});
+  return local_port(listening_.back().socket.get());
 }
 
 Result<void> Server::listen_unix(const std::string& path, std::uint32_t permissions, int backlog) {
   auto socket = sojourn::server::listen_unix(path, permissions, backlog);
   if (!socket) return socket.error();
-  listening_.push_back(std::move(*socket));
+  listening_.push_back({std::move(*socket), false});
   unix_path_ = path;
   return {};
 }
@@ -106,7 +111,7 @@ std::size_t Server::workers_for(const Settings& settings) {
 }
 
 void Server::start(Services& services, std::size_t workers) {
-  shared_ = std::make_unique<WorkersShared>(services);
+  shared_ = std::make_unique<WorkersShared>(services, tls_);
   for (std::size_t i = 0; i < workers; ++i) {
     workers_.push_back(std::make_unique<Worker>(*shared_, i, workers));
   }

@@ -13,12 +13,13 @@
 #include "server/commands/connections.h"
 #include "server/commands/services.h"
 #include "server/config/settings.h"
-#include "server/net/file_descriptor.h"
+#include "server/net/current_tls.h"
 
 namespace sojourn::server {
 
 class Listener;
 class Worker;
+struct ListeningSocket;
 struct WorkersShared;
 
 // The server as its peers see it: listening sockets, workers, connections.
@@ -34,11 +35,18 @@ class Server final : public Connections {
   explicit Server(std::function<void()> on_shutdown = [] {});
   ~Server() override;
 
+  // Reads the certificates that the settings name. To be done before anybody is listened to with
+  // TLS, and again whenever they are to be exchanged: new connections get them from
+  // use_loaded_tls() on. The error says what is wrong with them; all stays as it was then.
+  // Threading: any thread, one at a time.
+  Result<void> load_tls(const Settings& settings) { return tls_.prepare(settings); }
+  void use_loaded_tls() { tls_.use_prepared(); }
+
   // All that the settings name. The error says what could not be listened on, and why.
   Result<void> listen(const Settings& settings);
   // One address; port 0 takes a free one. Returns the port.
   Result<std::uint16_t> listen_tcp(const std::string& address, std::uint16_t port,
-                                   int backlog = 511);
+                                   int backlog = 511, bool tls = false);
   Result<void> listen_unix(const std::string& path, std::uint32_t permissions, int backlog = 511);
 
   static std::size_t workers_for(const Settings& settings);
@@ -58,12 +66,14 @@ class Server final : public Connections {
   void shutdown() override;
 
  private:
+  Result<void> listen_to_all(const Settings& settings, std::uint16_t port, bool tls);
   void drain();
   void remove_unix_socket();
 
   std::function<void()> on_shutdown_;
-  std::vector<FileDescriptor> listening_;
+  std::vector<ListeningSocket> listening_;
   std::string unix_path_;
+  CurrentTls tls_;
   std::unique_ptr<WorkersShared> shared_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<Listener> listener_;

@@ -55,11 +55,11 @@ void Worker::run() {
 
 // --- from other threads ---
 
-void Worker::adopt(FileDescriptor socket) {
+void Worker::adopt(FileDescriptor socket, std::shared_ptr<const TlsContext> tls) {
   load_.fetch_add(1, std::memory_order_relaxed);
-  asio::post(io_, [this, socket = std::move(socket)]() mutable {
+  asio::post(io_, [this, socket = std::move(socket), tls = std::move(tls)]() mutable {
     const Turn turn(*this);
-    take_in(std::move(socket));
+    take_in(std::move(socket), tls.get());
   });
 }
 
@@ -131,6 +131,7 @@ void Worker::serve_sockets() {
 
 void Worker::end_turn() {
   settle();
+  tls_work_.end_turn();
   const auto [wall, cpu] = turn_timer_.end(long_turn_);
   if (wall < long_turn_) [[likely]]
     return;
@@ -245,7 +246,7 @@ void Worker::settle() {
 }
 
 void Worker::finish(Connection& connection, JournalPosition released) {
-  if (connection.unsent() > 0) send_or_hold(connection, released);
+  if (connection.has_output()) send_or_hold(connection, released);
   if (connection.closed) return;
   if (connection.unsent() == 0) outputs_.take_back(connection.output);
   const bool ends = connection.ending || connection.state.close_after_reply;
@@ -272,7 +273,7 @@ void Worker::send_or_hold(Connection& connection, JournalPosition released) {
     }
   } else {
     const std::uint64_t written_before = connection.state.bytes_written;
-    if (connection.send() == Connection::Sent::failed) return close_now(connection);
+    if (connection.send() == Sent::failed) return close_now(connection);
     connection.compact_output();
     WorkerMetrics::add(metrics_.writes);
     WorkerMetrics::add(metrics_.net_output_bytes, connection.state.bytes_written - written_before);
@@ -301,7 +302,7 @@ void Worker::update_interest(Connection& connection, JournalPosition released) {
       connection.may_run(unsent_max(connection))) {
     wanted |= EPOLLIN;
   }
-  if (connection.unsent() > 0 && !connection.awaits_release(released)) wanted |= EPOLLOUT;
+  if (connection.has_output() && !connection.awaits_release(released)) wanted |= EPOLLOUT;
   // It may wait for ever, and nobody would read that its peer has gone.
   if (connection.state.blocked) wanted |= EPOLLRDHUP;
   if (wanted == connection.interest) return;
@@ -314,7 +315,7 @@ void Worker::update_interest(Connection& connection, JournalPosition released) {
 
 // --- connections come and go ---
 
-void Worker::take_in(FileDescriptor socket) {
+void Worker::take_in(FileDescriptor socket, const TlsContext* tls) {
   refresh_settings();
   ConnectionState state;
   state.id = shared_.next_id.fetch_add(1, std::memory_order_relaxed);
@@ -325,7 +326,10 @@ void Worker::take_in(FileDescriptor socket) {
   state.worker = static_cast<int>(index_);
   tune(socket.get(), settings_->tcp_keepalive);
 
-  auto connection = std::make_unique<Connection>(std::move(socket), std::move(state));
+  auto connection = std::make_unique<Connection>(
+      std::move(socket), std::move(state),
+      tls != nullptr ? TlsStream::accept(*tls, settings_->tls_auth_clients, tls_work_) : nullptr);
+  const bool without_tls = tls != nullptr && connection->tls() == nullptr;
   const std::uint64_t id = connection->state.id;
   connection->wake = [this, id] {
     asio::post(io_, [this, id] { wake(id); });
@@ -335,12 +339,15 @@ void Worker::take_in(FileDescriptor socket) {
   event.data.ptr = connection.get();
   WorkerMetrics::add(metrics_.connections);
   published_.add(connection->state);
-  if (!connection->state.authenticated) {
+  if (!connection->state.authenticated || tls != nullptr) {
     unauthenticated_.emplace_back(connection->state.connected_at, id);
   }
   Connection& added = *connections_.emplace(id, std::move(connection)).first->second;
   if (::epoll_ctl(sockets_.native_handle(), EPOLL_CTL_ADD, added.descriptor(), &event) != 0) {
     services_.log.warning("Cannot watch a new connection: {}", std::strerror(errno));
+    close_now(added);
+  } else if (without_tls) {
+    services_.log.warning("No memory for the TLS of a new connection");
     close_now(added);
   }
 }

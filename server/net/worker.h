@@ -21,10 +21,12 @@
 #include "server/commands/services.h"
 #include "server/net/buffer_budget.h"
 #include "server/net/connection.h"
+#include "server/net/current_tls.h"
 #include "server/net/file_descriptor.h"
 #include "server/net/lookahead.h"
 #include "server/net/output_pool.h"
 #include "server/net/published_states.h"
+#include "server/net/tls_work.h"
 #include "server/observe/turn_timer.h"
 
 struct epoll_event;
@@ -33,9 +35,10 @@ namespace sojourn::server {
 
 // What all workers have in common.
 struct WorkersShared {
-  explicit WorkersShared(Services& services) : services(services) {}
+  WorkersShared(Services& services, const CurrentTls& tls) : services(services), tls(tls) {}
 
   Services& services;
+  const CurrentTls& tls;
   BufferBudget buffers;
   std::atomic<std::size_t> connections{0};  // accepted and not closed
   std::atomic<std::uint64_t> next_id{1};
@@ -59,7 +62,8 @@ class Worker {
   void run();  // the thread's body, until stop()
 
   // --- any thread; done soon after by the worker's own ---
-  void adopt(FileDescriptor socket);  // an accepted socket, counted in WorkersShared::connections
+  // An accepted socket, counted in WorkersShared::connections; null: without TLS.
+  void adopt(FileDescriptor socket, std::shared_ptr<const TlsContext> tls);
   void close(std::vector<std::uint64_t> ids);
   // Journal::released() or state() changed. Cheap when nobody here waits for it.
   void journal_progressed();
@@ -111,7 +115,7 @@ class Worker {
   void release_held();
   void touch(Connection& connection);
   void update_interest(Connection& connection, JournalPosition released);
-  void take_in(FileDescriptor socket);
+  void take_in(FileDescriptor socket, const TlsContext* tls);
   void close_now(Connection& connection);
   void bury();
   void check_drained();
@@ -121,8 +125,9 @@ class Worker {
   void receive(Connection& connection);
   void receive_in_place(Connection& connection);
   void receive_staged(Connection& connection);
-  bool received_bytes(Connection& connection, Connection::Received received,
-                      std::string_view bytes);
+  bool received_bytes(Connection& connection, Received received, std::string_view bytes);
+  bool hear_tls_news(Connection& connection, std::size_t bytes);
+  void tell_tls_trouble(const Connection& connection);
   void run_backlog(Connection& connection);
   // Runs the whole requests in `bytes`, within the turn's bounds; returns the bytes they took. The
   // keys of the first `foreseen` are fetched already.
@@ -181,6 +186,7 @@ class Worker {
   Millis long_turn_{};  // from here on LATENCY remembers it
   Lookahead lookahead_;
   OutputPool outputs_;
+  TlsWork tls_work_;
 
   std::shared_ptr<const Settings> settings_;
   std::uint64_t settings_generation_ = 0;
@@ -196,7 +202,7 @@ class Worker {
   std::vector<std::uint64_t> buried_;   // closed; their memory goes at the end of the turn
   using Due = std::pair<Time, std::uint64_t>;
   std::priority_queue<Due, std::vector<Due>, std::greater<>> waiting_until_;
-  std::deque<Due> unauthenticated_;  // in order of their deadlines
+  std::deque<Due> unauthenticated_;  // or shaking hands; in order of their deadlines
   bool turn_scheduled_ = false;
   bool upkeep_scheduled_ = false;
   std::ptrdiff_t buffers_unreported_ = 0;
@@ -204,6 +210,7 @@ class Worker {
   bool draining_ = false;
   std::chrono::steady_clock::time_point http_warned_at_{};
   std::chrono::steady_clock::time_point tls_warned_at_{};
+  std::chrono::steady_clock::time_point handshake_warned_at_{};
   std::chrono::steady_clock::time_point next_publish_{};
   std::chrono::steady_clock::time_point keep_fresh_until_{};
   std::chrono::steady_clock::time_point next_scan_{};

@@ -27,6 +27,25 @@ inline constexpr std::chrono::microseconds kMessagesTimeMax{500};
 // left over from earlier turns. Sending is still to come.
 inline constexpr std::chrono::microseconds kRequestsTimeMax{500};
 
+// --- bounds of TLS ---
+
+// The longest record with its head, as TLS 1.2 allows it.
+inline constexpr std::size_t kTlsRecordBytesMax = 5 + 16 * 1024 + 2048;
+// One read: decrypted it fits, with the record begun before, where any read fits.
+inline constexpr std::size_t kWireBytesMax = kReadBytesMax - kTlsRecordBytesMax;
+// No further step of a handshake is begun when those of a turn have taken this long. One takes up
+// to a millisecond with an RSA key of 2048 bits.
+inline constexpr std::chrono::microseconds kHandshakesTimeMax{500};
+// What is encrypted in one go (and may then wait for the socket), for one connection in a turn, and
+// for all of them; each may encrypt a record.
+inline constexpr std::size_t kSealedAtOnceMax = 64 * 1024;
+inline constexpr std::size_t kSealedBytesMin = 16 * 1024;
+inline constexpr std::size_t kSealedOfOneMax = 256 * 1024;
+inline constexpr std::size_t kSealedPerTurnMax = 1024 * 1024;
+// A connection with more of it waiting is not read any more, but closed. One that only asks and
+// reads has little more than kSealedAtOnceMax.
+inline constexpr std::size_t kWaitingWireBytesMax = 256 * 1024;
+
 // --- bounds of one connection ---
 
 // With this much output unsent no further request is run: the peer must read first.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "server/base/numbers.h"
+#include "server/net/protected_mode.h"
 #include "server/net/worker.h"
 #include "server/net/worker_limits.h"
 
@@ -14,9 +15,6 @@ namespace {
 
 using Waiting = Connection::Waiting;
 using Status = protocol::RequestParser::Status;
-
-// A TLS record of type handshake. No request begins with it.
-constexpr char kTlsHandshake = 0x16;
 
 // CLIENT LIST may show the connection otherwise after such a command.
 constexpr Flags kMayChangeShown = kConnection | kPushes | kTransactionCategory | kChangesConnection;
@@ -60,7 +58,7 @@ void Worker::receive_in_place(Connection& connection) {
   const std::size_t room = std::clamp(missing, kRoomBytesMin, std::max(kRoomBytesMin, begun));
   std::span<char> into = connection.input.room(room);
   into = into.first(std::min(into.size(), kReadInPlaceBytesMax));
-  const Connection::Received received = connection.receive(into);
+  const Received received = connection.receive(into);
   if (!received_bytes(connection, received, {into.data(), received.bytes})) return;
   connection.input.commit(received.bytes);
   run_backlog(connection);
@@ -71,14 +69,13 @@ void Worker::receive_staged(Connection& connection) {
   char* const room = lookahead_.room();
   if (!begun.empty()) std::memcpy(room, begun.data(), begun.size());
   char* const into = room + begun.size();
-  const Connection::Received received = connection.receive({into, kReadBytesMax});
+  const Received received = connection.receive({into, kReadBytesMax});
   if (!received_bytes(connection, received, {into, received.bytes})) return;
   lookahead_.add(connection, {room, begun.size() + received.bytes});
 }
 
-bool Worker::received_bytes(Connection& connection, Connection::Received received,
-                            std::string_view bytes) {
-  using Kind = Connection::Received::Kind;
+bool Worker::received_bytes(Connection& connection, Received received, std::string_view bytes) {
+  using Kind = Received::Kind;
   switch (received.kind) {
     case Kind::nothing:
       return false;
@@ -86,8 +83,12 @@ bool Worker::received_bytes(Connection& connection, Connection::Received receive
       connection.ending = true;
       return false;
     case Kind::failed:
+      tell_tls_trouble(connection);
       close_now(connection);
       return false;
+    case Kind::news:
+      if (!hear_tls_news(connection, bytes.size()) || bytes.empty()) return false;
+      break;
     case Kind::bytes:
       break;
   }
@@ -104,6 +105,40 @@ bool Worker::received_bytes(Connection& connection, Connection::Received receive
     return false;
   }
   return true;
+}
+
+// False if it is not served.
+bool Worker::hear_tls_news(Connection& connection, std::size_t bytes) {
+  if (connection.tls()->ended()) connection.ending = true;
+  if (connection.state.bytes_read > bytes) return true;
+  // Not before the handshake is done: he is told why in the language he speaks.
+  const std::string_view denial = denial_by_protected_mode(*settings_, connection.descriptor());
+  if (denial.empty()) return true;
+  WorkerMetrics::add(metrics_.connections_rejected);
+  services_.log.verbose("{} turned away by protected mode", connection.state.peer_address);
+  outputs_.lend(connection.output);
+  connection.output += denial;
+  connection.state.close_after_reply = true;
+  return false;
+}
+
+void Worker::tell_tls_trouble(const Connection& connection) {
+  const TlsStream* const tls = connection.tls();
+  if (tls == nullptr || tls->trouble().empty()) return;
+  if (!tls->handshaking()) {
+    services_.log.verbose("TLS with {} has failed ({}): connection closed",
+                          connection.state.peer_address, tls->trouble());
+  } else if (!may_warn(handshake_warned_at_)) {
+    return;
+  } else if (tls->spoken_to_plainly()) {
+    services_.log.warning(
+        "Bytes without TLS from {} on the port for TLS: connection closed. Check the client's "
+        "settings.",
+        connection.state.peer_address);
+  } else {
+    services_.log.warning("The TLS handshake with {} has failed ({}): connection closed.",
+                          connection.state.peer_address, tls->trouble());
+  }
 }
 
 void Worker::run_backlog(Connection& connection) {

@@ -76,12 +76,14 @@ void Worker::end_unauthenticated(Time now) {
          (allowed.count() == 0 || unauthenticated_.front().first + allowed <= now)) {
     const auto found = connections_.find(unauthenticated_.front().second);
     unauthenticated_.pop_front();
-    if (allowed.count() == 0 || found == connections_.end() || !unauthenticated(*found->second)) {
-      continue;
-    }
+    if (allowed.count() == 0 || found == connections_.end()) continue;
+    const TlsStream* const tls = found->second->tls();
+    const bool shaking = tls != nullptr && tls->handshaking();
+    if (!shaking && !unauthenticated(*found->second)) continue;
     WorkerMetrics::add(metrics_.unauthenticated_disconnections);
-    services_.log.verbose("{} has not authenticated in time: connection closed",
-                          found->second->state.peer_address);
+    services_.log.verbose("{} has not {} in time: connection closed",
+                          found->second->state.peer_address,
+                          shaking ? "finished its TLS handshake" : "authenticated");
     close_now(*found->second);
   }
 }

@@ -132,13 +132,13 @@ TEST(ConfigRead, TakesNoEndlessFile) {
 TEST(ConfigRead, RefusesWhatIsNotThereYet) {
   Config config;
   for (const char* line :
-       {"replicaof 10.0.0.1 6379", "slaveof 10.0.0.1 6379", "tls-port 6380", "cluster-enabled yes",
+       {"replicaof 10.0.0.1 6379", "slaveof 10.0.0.1 6379", "cluster-enabled yes",
         "user alice on >secret ~* +@all", "aclfile /etc/users.acl", "loadmodule /lib/x.so",
         "min-replicas-to-write 1"}) {
     EXPECT_THAT(read(config, line), HasSubstr("not supported")) << line;
   }
-  for (const char* line : {"replicaof no one", "tls-port 0", "cluster-enabled no", "aclfile \"\"",
-                           "min-slaves-to-write 0"}) {
+  for (const char* line :
+       {"replicaof no one", "cluster-enabled no", "aclfile \"\"", "min-slaves-to-write 0"}) {
     EXPECT_EQ(read(config, line), "OK") << line;
   }
 }

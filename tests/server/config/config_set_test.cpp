@@ -111,6 +111,33 @@ TEST(ConfigSet, ProtectedPathsNeedTheOperatorsLeave) {
             refusal("dbfilename", "can't set protected config"));
 }
 
+TEST(ConfigSet, AsksAboutAllOfTlsTogether) {
+  Config config;
+  std::vector<std::string> tried;
+  bool good = false;
+  config.before_tls_change([&](const Settings& draft) -> Result<void> {
+    tried.push_back(draft.tls_cert_file + " " + draft.tls_key_file);
+    if (good) return {};
+    return Error{Errc::invalid_argument, "no"};
+  });
+  EXPECT_EQ(set(config, {{"timeout", "7"}, {"TLS-Key-File", "k"}, {"tls-cert-file", "c"}}),
+            refusal("tls-key-file", "no"));
+  EXPECT_EQ(config.current()->timeout, std::chrono::seconds(0));
+  EXPECT_EQ(value_of(config, "tls-key-file"), "");
+  good = true;
+  EXPECT_EQ(set(config, {{"timeout", "7"}, {"tls-key-file", "k"}, {"tls-cert-file", "c"}}), "OK");
+  EXPECT_EQ(set(config, {{"tls-cert-file", "c"}}), "OK");
+  EXPECT_EQ(set(config, {{"timeout", "8"}, {"tls-auth-clients", "optional"}}), "OK");
+  EXPECT_THAT(tried, ::testing::ElementsAre("c k", "c k", "c k"));
+}
+
+TEST(ConfigSet, KnowsWhichChangesReadFiles) {
+  EXPECT_TRUE(Config::reads_files(std::vector<std::pair<std::string_view, std::string_view>>{
+      {"timeout", "1"}, {"TLS-cert-file", "x"}}));
+  EXPECT_FALSE(Config::reads_files(std::vector<std::pair<std::string_view, std::string_view>>{
+      {"timeout", "1"}, {"absent", "x"}}));
+}
+
 TEST(ConfigSet, TellsThoseWhoApplyIt) {
   Config config;
   std::vector<LogLevel> levels;

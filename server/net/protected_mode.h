@@ -1,0 +1,12 @@
+#pragma once
+
+#include <string_view>
+
+#include "server/config/settings.h"
+
+namespace sojourn::server {
+
+// What a connection is told that protected mode turns away; empty if it may stay.
+std::string_view denial_by_protected_mode(const Settings& settings, int socket);
+
+}  // namespace sojourn::server

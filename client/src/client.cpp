@@ -65,8 +65,9 @@ class Client::Pool final : public detail::Core {
       : context_(std::move(context)),
         executor_(std::move(executor)),
         options_(std::make_shared<const Options>(std::move(options))) {
+    const std::shared_ptr<detail::Tls> tls = detail::Tls::make(*options_);
     for (std::size_t i = 0; i < std::max<std::size_t>(1, options_->connections); ++i) {
-      lanes_.push_back(std::make_shared<Lane>(executor_, options_));
+      lanes_.push_back(std::make_shared<Lane>(executor_, options_, tls));
     }
   }
 

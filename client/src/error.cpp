@@ -33,6 +33,8 @@ class Category final : public boost::system::error_category {
         return "error from the server";
       case Errc::wrong_type:
         return "reply of another type";
+      case Errc::untrusted:
+        return "not trusted";
     }
     return "unknown error";
   }

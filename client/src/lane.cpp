@@ -46,7 +46,8 @@ bool same_word(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-Lane::Lane(const asio::any_io_executor& executor, std::shared_ptr<const Options> options)
+Lane::Lane(const asio::any_io_executor& executor, std::shared_ptr<const Options> options,
+           std::shared_ptr<Tls> tls)
     : options_(std::move(options)),
       strand_(asio::make_strand(executor)),
       backoff_(options_->backoff_first, options_->backoff_max, std::random_device()()),
@@ -54,6 +55,7 @@ Lane::Lane(const asio::any_io_executor& executor, std::shared_ptr<const Options>
       connection_timer_(strand_),
       resolver_(strand_),
       socket_(strand_),
+      tls_(std::move(tls)),
       // The bytes of a reply are bounded here, those of its one longest string with them.
       parser_(std::numeric_limits<std::int64_t>::max(), options_->reply_elements_max) {}
 
@@ -104,6 +106,7 @@ void Lane::connect() {
   answered_ = false;
   endpoints_.clear();
   watch_connection(Clock::now() + options_->connect_timeout);
+  if (tls_ && tls_->failure()) return fail(*tls_->failure());
   if (!options_->unix_socket.empty()) {
     // Asio throws for a path that does not fit.
     if (options_->unix_socket.size() >= sizeof(sockaddr_un::sun_path)) {
@@ -143,14 +146,28 @@ void Lane::try_next_endpoint(error_code last) {
   socket_.async_connect(endpoint, [self = shared_from_this()](error_code error) {
     if (self->is_over()) return;
     if (error) return self->try_next_endpoint(error);
-    self->greet();
+    error_code not_tcp;
+    self->socket_.set_option(asio::ip::tcp::no_delay(true), not_tcp);
+    self->socket_.set_option(asio::socket_base::keep_alive(true), not_tcp);
+    self->tls_ ? self->shake_hands() : self->greet();
   });
 }
 
+void Lane::shake_hands() {
+  stream_.emplace(socket_, tls_->context());
+  if (!tls_->prepare(stream_->native_handle())) {
+    return fail(Error(Errc::untrusted, "no certificate can be for such a server name"));
+  }
+  ++operations_;
+  stream_->async_handshake(
+      asio::ssl::stream_base::client, [self = shared_from_this()](error_code error) {
+        if (self->is_over()) return;
+        if (error) return self->fail(handshake_error(self->stream_->native_handle(), error));
+        self->greet();
+      });
+}
+
 void Lane::greet() {
-  error_code not_tcp;
-  socket_.set_option(asio::ip::tcp::no_delay(true), not_tcp);
-  socket_.set_option(asio::socket_base::keep_alive(true), not_tcp);
   state_ = State::greeting;
   handshake_.emplace(*options_);
   write();
@@ -172,10 +189,13 @@ void Lane::write() {
   if (out_.empty()) return;
   writing_ = true;
   ++operations_;
-  socket_.async_write_some(asio::buffer(out_) + out_written_,
-                           [self = shared_from_this()](error_code error, std::size_t bytes) {
-                             self->wrote(error, bytes);
-                           });
+  const auto bytes = asio::buffer(out_) + out_written_;
+  auto then = [self = shared_from_this()](error_code error, std::size_t count) {
+    self->wrote(error, count);
+  };
+  // TLS counts a record as sent when all of it is; a part of one is nothing to the server.
+  if (stream_) return stream_->async_write_some(bytes, std::move(then));
+  socket_.async_write_some(bytes, std::move(then));
 }
 
 void Lane::wrote(error_code error, std::size_t bytes) {
@@ -199,10 +219,12 @@ void Lane::read() {
   // By what has come, never by what was announced.
   if (in_.size() < filled_ + kReadBytes) in_.resize(2 * filled_ + kReadBytes);
   ++operations_;
-  socket_.async_read_some(asio::buffer(in_) + filled_,
-                          [self = shared_from_this()](error_code error, std::size_t bytes) {
-                            self->on_read(error, bytes);
-                          });
+  const auto room = asio::buffer(in_) + filled_;
+  auto then = [self = shared_from_this()](error_code error, std::size_t count) {
+    self->on_read(error, count);
+  };
+  if (stream_) return stream_->async_read_some(room, std::move(then));
+  socket_.async_read_some(room, std::move(then));
 }
 
 void Lane::on_read(error_code error, std::size_t bytes) {
@@ -270,7 +292,9 @@ bool Lane::take_greeting(const Reply& reply) {
 
 // --- The end of a connection ------------------------------------------------------------------
 
-Error Lane::lost(error_code error) const {
+Error Lane::lost(error_code error) {
+  // With TLS 1.3 only now is it known what the server thinks of our certificate.
+  if (state_ == State::greeting && stream_) return handshake_error(stream_->native_handle(), error);
   return {state_ == State::ready ? Errc::connection_lost : Errc::not_connected, error.message()};
 }
 
@@ -301,6 +325,7 @@ void Lane::finish_failure() {
   last_failure_ = error;
   connection_timer_.cancel();
   handshake_.reset();
+  stream_.reset();
   parser_.reset();
   in_.clear();
   out_.clear();
@@ -310,7 +335,7 @@ void Lane::finish_failure() {
   if (closed_) return pipeline_.fail_all(Error(Errc::closed));
 
   pipeline_.lose(error);
-  if (error.code == Errc::refused) pipeline_.fail_waiting(error);
+  if (error.code == Errc::refused || error.code == Errc::untrusted) pipeline_.fail_waiting(error);
   // A connection that has served may be made anew at once; one that has not would make a fast loop.
   if (!answered_) down_until_ = Clock::now() + backoff_.next();
   work();

@@ -4,6 +4,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <memory>
@@ -14,6 +15,7 @@
 #include "client/src/backoff.h"
 #include "client/src/handshake.h"
 #include "client/src/pipeline.h"
+#include "client/src/tls.h"
 #include "protocol/reply_parser.h"
 
 namespace sojourn::detail {
@@ -23,11 +25,15 @@ namespace sojourn::detail {
 //   idle --a call--> connecting --> greeting --> ready --lost--> idle, or resting if calls wait
 //                        `-----failed----`-------------------> resting --time--> connecting
 //
+// To connect is to find the server, and to shake hands where TLS is spoken.
+//
 // Threading: the public functions from any thread; all else runs on the strand.
 // Lifetime: handlers in flight keep the lane alive; close() ends them.
 class Lane : public std::enable_shared_from_this<Lane> {
  public:
-  Lane(const boost::asio::any_io_executor& executor, std::shared_ptr<const Options> options);
+  // `tls`, null without, is all lanes'.
+  Lane(const boost::asio::any_io_executor& executor, std::shared_ptr<const Options> options,
+       std::shared_ptr<Tls> tls = nullptr);
 
   // What is pending here: every call submitted must carry a Load on it.
   const std::shared_ptr<Meter>& meter() const { return meter_; }
@@ -49,6 +55,7 @@ class Lane : public std::enable_shared_from_this<Lane> {
   void connect();
   void resolve();
   void try_next_endpoint(boost::system::error_code last);
+  void shake_hands();
   void greet();
 
   void write();
@@ -61,7 +68,7 @@ class Lane : public std::enable_shared_from_this<Lane> {
   bool take_greeting(const Reply& reply);
   bool is_out_of_band(const Reply& reply) const;
 
-  Error lost(boost::system::error_code error) const;
+  Error lost(boost::system::error_code error);
   // Ends the connection. The calls are told once no operation of it is in flight any more: only
   // then is it known how much the network took.
   void fail(Error error);
@@ -94,6 +101,8 @@ class Lane : public std::enable_shared_from_this<Lane> {
   Resolver resolver_;
   std::vector<Endpoint> endpoints_;  // yet to be tried
   Socket socket_;
+  const std::shared_ptr<Tls> tls_;
+  std::optional<boost::asio::ssl::stream<Socket&>> stream_;  // over socket_, where TLS is spoken
   std::optional<Handshake> handshake_;
   std::size_t operations_ = 0;  // handlers in flight that hold the socket or resolver
   std::optional<Error> failure_;

@@ -10,6 +10,21 @@ namespace sojourn {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 
+Peer::Peer(tcp::socket socket, asio::ssl::context* tls) : socket_(std::move(socket)) {
+  if (tls != nullptr) stream_.emplace(socket_, *tls);
+}
+
+bool Peer::shake_hands() {
+  boost::system::error_code error;
+  if (stream_) stream_->handshake(asio::ssl::stream_base::server, error);
+  return !error;
+}
+
+std::string Peer::told_name() {
+  const char* const name = SSL_get_servername(stream_->native_handle(), TLSEXT_NAMETYPE_host_name);
+  return name != nullptr ? name : "";
+}
+
 Peer::Command Peer::read() {
   using Status = protocol::RequestParser::Status;
   while (true) {
@@ -21,7 +36,8 @@ Peer::Command Peer::read() {
     }
     std::array<char, 4096> chunk{};
     boost::system::error_code error;
-    const std::size_t bytes = socket_.read_some(asio::buffer(chunk), error);
+    const std::size_t bytes = stream_ ? stream_->read_some(asio::buffer(chunk), error)
+                                      : socket_.read_some(asio::buffer(chunk), error);
     if (error || status == Status::error) return {};
     in_.append(chunk.data(), bytes);
   }
@@ -29,7 +45,11 @@ Peer::Command Peer::read() {
 
 void Peer::send(std::string_view bytes) {
   boost::system::error_code gone;
-  asio::write(socket_, asio::buffer(bytes), gone);
+  if (stream_) {
+    asio::write(*stream_, asio::buffer(bytes), gone);
+  } else {
+    asio::write(socket_, asio::buffer(bytes), gone);
+  }
 }
 
 void Peer::greet() {
@@ -55,8 +75,9 @@ void Peer::wait_until_gone() {
 // Not socket_.close(): the script's thread may sit in a read of it.
 void Peer::close() { ::shutdown(socket_.native_handle(), SHUT_RDWR); }
 
-FakeServer::FakeServer(Script script)
+FakeServer::FakeServer(Script script, std::shared_ptr<asio::ssl::context> tls)
     : script_(std::move(script)),
+      tls_(std::move(tls)),
       acceptor_(context_, tcp::endpoint(asio::ip::address_v4::loopback(), 0)),
       accepting_([this] { accept(); }) {}
 
@@ -78,9 +99,9 @@ void FakeServer::accept() {
     acceptor_.accept(socket, error);
     if (error) continue;
     const std::lock_guard lock(mutex_);
-    Peer& peer = peers_.emplace_back(std::move(socket));
+    Peer& peer = peers_.emplace_back(std::move(socket), tls_.get());
     threads_.emplace_back([this, &peer, number = accepted_++] {
-      script_(peer, number);
+      if (peer.shake_hands()) script_(peer, number);
       peer.close();
     });
   }

@@ -3,9 +3,12 @@
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <functional>
 #include <list>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -22,9 +25,12 @@ class Peer {
  public:
   using Command = std::vector<std::string>;
 
-  explicit Peer(boost::asio::ip::tcp::socket socket) : socket_(std::move(socket)) {}
+  // With a context: TLS, once shake_hands() has been called.
+  Peer(boost::asio::ip::tcp::socket socket, boost::asio::ssl::context* tls);
 
-  Command read();  // the next command; empty when the client has gone
+  bool shake_hands();
+  std::string told_name();  // by the client, for the server (SNI)
+  Command read();           // the next command; empty when the client has gone
   void send(std::string_view bytes);
   void greet();            // answers HELLO and the two CLIENT SETINFO
   void answer_all();       // "+<last word>" to every command until the client goes
@@ -33,6 +39,7 @@ class Peer {
 
  private:
   boost::asio::ip::tcp::socket socket_;
+  std::optional<boost::asio::ssl::stream<boost::asio::ip::tcp::socket&>> stream_;
   protocol::RequestParser parser_;
   std::string in_;
 };
@@ -43,7 +50,7 @@ class FakeServer {
  public:
   using Script = std::function<void(Peer&, int)>;
 
-  explicit FakeServer(Script script);
+  explicit FakeServer(Script script, std::shared_ptr<boost::asio::ssl::context> tls = nullptr);
   ~FakeServer();
 
   // Where it is, with times short enough for a test.
@@ -54,6 +61,7 @@ class FakeServer {
   void accept();
 
   Script script_;
+  const std::shared_ptr<boost::asio::ssl::context> tls_;
   boost::asio::io_context context_;
   boost::asio::ip::tcp::acceptor acceptor_;
   std::atomic<int> accepted_ = 0;

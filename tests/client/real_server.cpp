@@ -11,15 +11,16 @@
 #include <cstdlib>
 
 namespace sojourn {
-namespace {
 
 // Free a moment ago; nothing else on a test machine takes the same one in between as a rule.
-std::uint16_t free_port() {
+std::uint16_t RealServer::free_port() {
   boost::asio::io_context context;
   const boost::asio::ip::tcp::acceptor acceptor(context,
                                                 {boost::asio::ip::address_v4::loopback(), 0});
   return acceptor.local_endpoint().port();
 }
+
+namespace {
 
 std::optional<std::string> if_runnable(std::string path) {
   if (::access(path.c_str(), X_OK) != 0) return std::nullopt;

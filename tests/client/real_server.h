@@ -20,6 +20,8 @@ class RealServer {
   // SOJOURN_TEST_SERVER, else what the build made.
   static std::optional<std::string> find(Program program);
 
+  static std::uint16_t free_port();
+
   // Starts listening on a Unix socket and, at `port`, on TCP. `more` are further arguments.
   RealServer(Program program, const std::string& path, std::vector<std::string> more = {});
   ~RealServer();

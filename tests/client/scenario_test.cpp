@@ -4,10 +4,13 @@
 #include <unistd.h>
 
 #include <boost/asio/use_future.hpp>
+#include <fstream>
 #include <future>
 
 #include "sojourn/sessions.h"
 #include "tests/client/real_server.h"
+#include "tests/support/certificates.h"
+#include "tests/support/temporary_directory.h"
 
 namespace sojourn {
 namespace {
@@ -161,6 +164,35 @@ TEST_P(Scenario, TheExampleRuns) {
   ASSERT_TRUE(client.exec(Request().push("PING"))) << "until the server listens";
   EXPECT_EQ(run_program({EXAMPLE_LOGIN, server().unix_socket()}), 0);
   EXPECT_EQ(run_program({EXAMPLE_LOGIN, "127.0.0.1", std::to_string(server().over_tcp().port)}), 0);
+}
+
+TEST_P(Scenario, ASessionLivesOverTlsToo) {
+  const server::TemporaryDirectory files;
+  const Authority authority("Authority of the test");
+  std::ofstream(files / "ca.crt") << authority.certificate();
+  authority.issue().write(files.path(), "server");
+  authority.issue({.common_name = "clone-1"}).write(files.path(), "clone");
+  const std::uint16_t port = RealServer::free_port();
+  RealServer guarded(
+      GetParam(), *RealServer::find(GetParam()),
+      {"--tls-port", std::to_string(port), "--tls-cert-file", files / "server.crt",
+       "--tls-key-file", files / "server.key", "--tls-ca-cert-file", files / "ca.crt"});
+  Options options = guarded.over_tcp();
+  options.port = port;
+  options.tls = TlsOptions{.ca_file = files / "ca.crt",
+                           .certificate_file = files / "clone.crt",
+                           .key_file = files / "clone.key"};
+  Client client(options);
+  Sessions sessions(client);
+  const std::string large(8'000'000, 'x');
+  ASSERT_TRUE(sessions.save("kept", large));
+  EXPECT_TRUE(sessions.load("kept").value() == large);
+  guarded.restart();
+  EXPECT_TRUE(sessions.load("kept").value() == large);
+
+  options.tls->certificate_file.clear();
+  options.tls->key_file.clear();
+  EXPECT_EQ(Client(options).exec(Request().push("PING")).error().code, Errc::refused);
 }
 
 TEST_P(Scenario, AServerWithAPasswordIsGivenIt) {

@@ -23,6 +23,7 @@ enum class Errc {
   would_deadlock,   // a blocking call on the client's own thread
   server_error,     // the reply is the server's error, asked for as a value
   wrong_type,       // the reply is not of the type it was asked for
+  untrusted,        // TLS: the server's certificate is not believed, or a file of ours unusable
 };
 
 const boost::system::error_category& error_category() noexcept;

@@ -4,10 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "sojourn/reply.h"
 #include "sojourn/request.h"
+#include "sojourn/tls_options.h"
 
 namespace sojourn {
 
@@ -15,7 +17,8 @@ namespace sojourn {
 struct Options {
   std::string host = "127.0.0.1";  // a name or an address
   std::uint16_t port = 6379;
-  std::string unix_socket{};  // a path; if set, host and port mean nothing
+  std::string unix_socket{};        // a path; if set, host and port mean nothing
+  std::optional<TlsOptions> tls{};  // nothing: not encrypted
 
   std::string username{};  // empty: the server's default user
   std::string password{};  // empty, and no username: no AUTH at all

@@ -5,6 +5,8 @@ import socket
 
 from support import own_network, program
 from support.resp import Connection, encode
+from support.server import HOST, free_port
+from support.tls import Certificates, TlsConnection
 
 
 class ProtectedMode(program.SystemTest):
@@ -43,6 +45,20 @@ class ProtectedMode(program.SystemTest):
             stranger.send_raw(encode("PING") * 3)
         self.assertEqual(stranger.read_to_end().count(b"-DENIED"), 1)
         self.assertEqual(self.server.info("stats")["rejected_connections"], "2")
+
+    def test_denies_through_tls_too(self):
+        certificates = Certificates()
+        self.addCleanup(certificates.remove)
+        certificates.issue("server")
+        port = free_port()
+        self.start(tls_port=port, tls_auth_clients="no", **certificates.files())
+        context = certificates.client_context()
+        for address, answer in ((own_network.ADDRESS, rb"^-DENIED .*requirepass.*\r\n$"),
+                                (HOST, rb"^\+OK\r\n$")):
+            with TlsConnection((address, port), context) as connection:
+                with contextlib.suppress(OSError):  # it may be closed already
+                    connection.send_raw(b"QUIT\r\n")
+                self.assertRegex(connection.read_to_end(), answer)
 
     def test_serves_the_machine_itself(self):
         self.start(unixsocket="./socket")

@@ -1,9 +1,6 @@
 #include "bench/load/load.h"
 
-#include <arpa/inet.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "bench/load/channel.h"
 #include "bench/load/request_maker.h"
 
 namespace sojourn::load {
@@ -43,28 +41,10 @@ class Descriptor {
   int number_;
 };
 
-Descriptor connect_to(const Options& options) {
-  Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (socket.number() < 0) fail("socket");
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(options.port);
-  if (::inet_pton(AF_INET, options.host.c_str(), &address.sin_addr) != 1) {
-    throw std::runtime_error(options.host + " is not an IPv4 address");
-  }
-  const auto* generic = reinterpret_cast<const sockaddr*>(&address);
-  if (::connect(socket.number(), generic, sizeof address) != 0) {
-    fail("connecting to " + options.host + ":" + std::to_string(options.port));
-  }
-  const int on = 1;
-  ::setsockopt(socket.number(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  return socket;
-}
-
 struct Connection {
-  explicit Connection(Descriptor connected) : socket(std::move(connected)) {}
+  explicit Connection(const Options& options) : channel(options) {}
 
-  Descriptor socket;
+  Channel channel;
   std::string requests;  // the burst, and how much of it is sent
   std::size_t sent = 0;
   bool waits_to_send = false;
@@ -122,7 +102,7 @@ Load::Impl::Impl(const Options& options, const Share& share)
   if (epoll_.number() < 0) fail("epoll_create1");
   connections_.reserve(share.connections);
   for (std::size_t i = 0; i < share.connections; ++i) {
-    connections_.emplace_back(connect_to(options));
+    connections_.emplace_back(options);
     watch(connections_.back(), EPOLL_CTL_ADD);
   }
 }
@@ -131,7 +111,7 @@ void Load::Impl::watch(Connection& connection, int operation) {
   epoll_event event{};
   event.events = connection.waits_to_send ? EPOLLIN | EPOLLOUT : EPOLLIN;
   event.data.ptr = &connection;
-  if (::epoll_ctl(epoll_.number(), operation, connection.socket.number(), &event) != 0) {
+  if (::epoll_ctl(epoll_.number(), operation, connection.channel.socket(), &event) != 0) {
     fail("epoll_ctl");
   }
 }
@@ -157,33 +137,19 @@ void Load::Impl::start_burst(Connection& connection, Clock::time_point now) {
 }
 
 void Load::Impl::send(Connection& connection) {
-  while (connection.sent < connection.requests.size()) {
-    const ssize_t sent =
-        ::send(connection.socket.number(), connection.requests.data() + connection.sent,
-               connection.requests.size() - connection.sent, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent >= 0) {
-      connection.sent += static_cast<std::size_t>(sent);
-    } else if (errno == EAGAIN) {
-      break;
-    } else if (errno != EINTR) {
-      fail("sending");
-    }
-  }
+  connection.sent +=
+      connection.channel.send(std::string_view(connection.requests).substr(connection.sent));
   const bool waits = connection.sent < connection.requests.size();
   if (std::exchange(connection.waits_to_send, waits) != waits) watch(connection, EPOLL_CTL_MOD);
 }
 
 void Load::Impl::receive(Connection& connection) {
   const std::size_t begun = connection.begun_reply.copy(input_.data(), input_.size());
-  const ssize_t received = ::recv(connection.socket.number(), input_.data() + begun,
-                                  input_.size() - begun, MSG_DONTWAIT);
-  if (received == 0) throw std::runtime_error("the server closed a connection");
-  if (received < 0) {
-    if (errno == EAGAIN || errno == EINTR) return;
-    fail("receiving");
-  }
+  const std::size_t received =
+      connection.channel.receive(input_.data() + begun, input_.size() - begun);
+  if (received == 0) return;
   const std::size_t had_answered = connection.answered;
-  const std::size_t bytes = begun + static_cast<std::size_t>(received);
+  const std::size_t bytes = begun + received;
   connection.begun_reply = take_replies(connection, {input_.data(), bytes});
   const Clock::time_point now = Clock::now();
   if (const std::size_t answers = connection.answered - had_answered; answers > 0) {

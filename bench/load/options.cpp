@@ -16,6 +16,7 @@ const char* const kUsage =
     "                                 HGETALL, HSET of one field in turn (get)\n"
     "  --fill                         instead: make every key of the workload once\n"
     "  --host ADDRESS --port N        (127.0.0.1, 6379)\n"
+    "  --tls                          the port speaks TLS\n"
     "  --keys N                       sessions there are (1000000)\n"
     "  --value-bytes N                at least 8 (512)\n"
     "  --ttl SECONDS                  what SET and EXPIRE give (1800)\n"
@@ -113,6 +114,10 @@ Options parse_options(int argc, char** argv) {
     const std::string_view option = argv[i];
     if (option == "--fill") {
       options.fill = true;
+      continue;
+    }
+    if (option == "--tls") {
+      options.tls = true;
       continue;
     }
     if (i + 1 == argc) throw std::invalid_argument(std::string(option) + ": its value is missing");

@@ -18,6 +18,7 @@ enum class Workload {
 struct Options {
   std::string host = "127.0.0.1";  // an IPv4 address
   std::uint16_t port = 6379;
+  bool tls = false;
   Workload workload = Workload::get;
   bool fill = false;  // instead, makes every key that the workload asks for, once, in order
   std::uint64_t keys = 1'000'000;

@@ -5,7 +5,7 @@ import shutil
 import statistics
 import subprocess
 
-from servers import MODES, Failure, RedisServer, Sojourn
+from servers import MODES, Failure, RedisServer, Sojourn, make_certificate
 
 FILL_IN_FLIGHT = 16
 WRITING = ("fill", "set", "mix", "touch", "hash")
@@ -39,10 +39,12 @@ class Rounds:
         settings = self.settings
         kinds = {"sojourn": (Sojourn, settings.workers),
                  "redis": (RedisServer, settings.redis_io_threads)}
+        tls_files = make_certificate(settings.directory) if settings.tls else None
         for name, program in settings.programs.items():
             kind, threads = kinds[name]
             self.servers.append(
-                kind(program, self.mode, threads, settings.server_cores, settings.directory))
+                kind(program, self.mode, threads, settings.server_cores, settings.directory,
+                     tls_files))
         for server in self.servers:
             server.wait_until_ready()
 
@@ -104,8 +106,10 @@ class Rounds:
         kind = ["--workload", workload]
         if workload == "fill":
             kind = ["--workload", settings.workloads[0], "--fill"]
+        if settings.tls:
+            kind.append("--tls")
         options = {
-            "port": server.port,
+            "port": server.load_port,
             "keys": settings.keys,
             "value-bytes": settings.value_bytes,
             "ttl": settings.ttl_s,

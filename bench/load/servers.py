@@ -26,14 +26,24 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def make_certificate(directory):
+    """A certificate and its key, for those who measure and do not ask whose it is."""
+    certificate, key = pathlib.Path(directory) / "tls.crt", pathlib.Path(directory) / "tls.key"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                    "-subj", "/CN=localhost", "-keyout", key, "-out", certificate],
+                   check=True, capture_output=True)
+    return certificate, key
+
+
 class Server:
     """A server of its own data directory, pinned to cores; end it with stop()."""
 
     name = ""
 
-    def __init__(self, program, mode, threads, cores, directory):
+    def __init__(self, program, mode, threads, cores, directory, tls_files=None):
         self.program = program
         self.port = free_port()
+        self.load_port = free_port() if tls_files else self.port
         self.data = pathlib.Path(directory) / f"{self.name}-{mode}"
         self.data.mkdir(parents=True)
         self.log = self.data.with_suffix(".log")
@@ -47,6 +57,10 @@ class Server:
             "io-threads": str(threads),
             **self.own_arguments(threads),
         }
+        if tls_files:
+            certificate, key = map(str, tls_files)
+            arguments |= {"tls-port": str(self.load_port), "tls-cert-file": certificate,
+                          "tls-key-file": key, "tls-auth-clients": "no"}
         words = [word for name, value in arguments.items() for word in (f"--{name}", value)]
         self.command = ["taskset", "-c", ",".join(map(str, cores)), str(program), *words]
         self.start()

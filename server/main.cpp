@@ -24,6 +24,7 @@
 #include "server/commands/key_event_channels.h"
 #include "server/commands/registry.h"
 #include "server/commands/services.h"
+#include "server/commands/user_setup.h"
 #include "server/config/config.h"
 #include "server/net/server.h"
 #include "server/net/tls_settings.h"
@@ -77,6 +78,15 @@ void greet(Log& log, const Invocation& invocation, const Config& config) {
   }
 }
 
+// One who is off by mistake looks like one with another password.
+void tell_of_users(Log& log, const Users& users) {
+  for (const auto& user : users.all()) {
+    if (user->enabled()) continue;
+    log.notice("The user '{}' is off and cannot log in; 'on' among his rules changes that",
+               user->name());
+  }
+}
+
 void raise_limits(Log& log, const Settings& settings) {
   const std::size_t wanted = settings.maxclients + kOwnDescriptors;
   const std::size_t allowed = raise_descriptor_limit(wanted);
@@ -104,7 +114,8 @@ RocksStore::Options store_options(const Invocation& invocation, const Settings& 
   RocksStore::Options options;
   options.directory = settings.dir;
   options.own_files = {invocation.config_file, settings.path_of(settings.logfile),
-                       settings.path_of(settings.pidfile), settings.path_of(settings.unixsocket)};
+                       settings.path_of(settings.pidfile), settings.path_of(settings.unixsocket),
+                       settings.path_of(settings.aclfile)};
   options.accept_data_loss = settings.accept_data_loss;
   return options;
 }
@@ -170,9 +181,11 @@ int write_the_rest(Journal& journal, Log& log) {
   return status;
 }
 
-int serve(const Invocation& invocation, Config& config, const Registry& registry, Log& log) {
+int serve(const Invocation& invocation, Config& config, const Registry& registry,
+          std::unique_ptr<Users> users, Log& log) {
   const std::shared_ptr<const Settings> settings = config.current();
   greet(log, invocation, config);
+  tell_of_users(log, *users);
   raise_limits(log, *settings);
   StopRequest stop;
 
@@ -229,14 +242,17 @@ int serve(const Invocation& invocation, Config& config, const Registry& registry
                     .slowlog = slowlog,
                     .registry = registry,
                     .info = describe(invocation, *settings, clock),
-                    .store = store->get()};
+                    .store = store->get(),
+                    .users = std::move(users)};
   config.on_change([&](const Settings& changed) {
     log.set_level(changed.loglevel);
     (*journal)->set_fsync(append_fsync(changed));
     raise_limits(log, changed);
     apply_encoding_limits(changed, **keyspace);
     follow_key_event_settings(services, changed);
+    follow_user_settings(*services.users, changed);
   });
+  config.on_rewrite([&](const Settings& current) { return user_lines(*services.users, current); });
   apply_encoding_limits(*settings, **keyspace);
   publish_key_events(services);
   serve_tracking(services);
@@ -273,6 +289,11 @@ int run(std::span<const char* const> arguments) {
     std::fprintf(stderr, "sojournd: %s\n", renamed.error().detail.c_str());
     return 1;
   }
+  auto users = make_users(registry, *config);
+  if (auto loaded = load_users(*users, *settings); !loaded) {
+    std::fprintf(stderr, "sojournd: %s\n", loaded.error().detail.c_str());
+    return 1;
+  }
   switch (invocation.action) {
     case Invocation::Action::help:
       std::fputs(Config::help().c_str(), stdout);
@@ -304,7 +325,7 @@ int run(std::span<const char* const> arguments) {
     std::fprintf(stderr, "sojournd: %s\n", log.error().detail.c_str());
     return 1;
   }
-  return serve(invocation, *config, registry, **log);
+  return serve(invocation, *config, registry, std::move(users), **log);
 }
 
 }  // namespace

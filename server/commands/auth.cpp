@@ -1,16 +1,16 @@
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <utility>
 
 #include "server/base/numbers.h"
 #include "server/commands/connection_handlers.h"
 #include "server/commands/monitor.h"
+#include "server/commands/permissions.h"
 #include "server/commands/services.h"
 
 namespace sojourn::server {
 namespace {
 
-constexpr std::string_view kDefaultUser = "default";
 constexpr std::string_view kWrongPassword =
     "WRONGPASS invalid username-password pair or user is disabled.";
 constexpr std::string_view kHelloNeedsAuth =
@@ -18,28 +18,15 @@ constexpr std::string_view kHelloNeedsAuth =
     "<proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP "
     "protocol version at the same time";
 
-// Takes as long wherever the two differ, and as long as what was offered is.
-bool equal_in_constant_time(std::string_view secret, std::string_view offered) {
-  std::size_t difference = secret.size() ^ offered.size();
-  for (std::size_t i = 0; i < offered.size(); ++i) {
-    const char of_secret = secret.empty() ? '\0' : secret[i % secret.size()];
-    difference |= static_cast<unsigned char>(of_secret ^ offered[i]);
-  }
-  return difference == 0;
-}
-
-// The default user without a password may come with any.
-bool log_in(Call& call, std::string_view user, std::string_view password) {
-  const auto settings = call.services.config.current();
-  const bool right =
-      settings->requirepass.empty() || equal_in_constant_time(settings->requirepass, password);
-  if (user != kDefaultUser || !right) {
+bool log_in(Call& call, std::string_view name, std::string_view password) {
+  auto user = call.services.users->log_in(name, password);
+  if (user == nullptr) {
     call.services.log.verbose("Authentication failed for {}", call.connection.peer_address);
+    log_failed_login(call.services, call.connection, name, call.words().front(), call.now);
     call.refuse(kWrongPassword);
     return false;
   }
-  call.connection.user = kDefaultUser;
-  call.connection.authenticated = true;
+  act_as(call.services, call.connection, std::move(user));
   return true;
 }
 
@@ -98,12 +85,12 @@ void describe_server(Call& call) {
 void auth(Call& call) {
   const auto words = call.words();
   if (words.size() > 3) return call.refuse("ERR syntax error");
-  if (words.size() == 2 && call.services.config.current()->requirepass.empty()) {
+  if (words.size() == 2 && call.services.users->unprotected()) {
     return call.refuse(
         "ERR AUTH <password> called without any password configured for the default user. Are you "
         "sure your configuration is correct?");
   }
-  const std::string_view user = words.size() == 3 ? words[1] : kDefaultUser;
+  const std::string_view user = words.size() == 3 ? words[1] : Users::kDefault;
   if (log_in(call, user, words.back())) call.reply.ok();
 }
 
@@ -139,8 +126,7 @@ void reset(Call& call) {
   connection.no_touch = false;
   connection.no_evict = false;
   connection.reply_mode = ConnectionState::ReplyMode::on;
-  connection.user = kDefaultUser;
-  connection.authenticated = call.services.config.current()->requirepass.empty();
+  act_as(call.services, connection, nullptr);
   call.reply.set_version(connection.version);
   call.reply.simple("RESET");
 }

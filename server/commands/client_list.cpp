@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "server/base/numbers.h"
+#include "server/commands/client_line.h"
 #include "server/commands/connection_handlers.h"
+#include "server/commands/permissions.h"
 #include "server/commands/services.h"
 
 namespace sojourn::server {
@@ -33,25 +35,16 @@ std::string flags_of(const ConnectionState& state) {
   return flags.empty() ? "N" : flags;
 }
 
-// Of this connection the request that asks; nobody else has one in hand.
-std::size_t argument_bytes(const Call& call, const ConnectionState& state) {
-  if (state.id != call.connection.id) return 0;
-  std::size_t bytes = 0;
-  for (const std::string_view word : call.words()) bytes += word.size();
-  return bytes;
-}
-
-// One line, the fields in Redis's order: programs read them. There is one buffer for replies (rbs,
-// rbp, obl), and no list for what it cannot hold (oll): it grows, and what it then takes is omem.
-void append_line(std::string& out, const ConnectionState& state, const Call& call) {
-  const std::size_t arguments = argument_bytes(call, state);
+// The fields in Redis's order: programs read them. There is one buffer for replies (rbs, rbp, obl),
+// and no list for what it cannot hold (oll): it grows, and what it then takes is omem.
+void append_line(std::string& out, const ConnectionState& state, Time now, std::size_t arguments) {
   const std::size_t input_memory = std::max(state.input_bytes, state.input_capacity);
   const std::size_t output_memory = std::max(state.output_bytes, state.output_capacity);
   auto end = std::back_inserter(out);
   fmt::format_to(end, "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={}",
                  state.id, state.peer_address, state.local_address, state.descriptor, state.name,
-                 seconds_between(state.connected_at, call.now),
-                 seconds_between(state.last_request_at, call.now), flags_of(state), state.database);
+                 seconds_between(state.connected_at, now),
+                 seconds_between(state.last_request_at, now), flags_of(state), state.database);
   const Subscriptions& subscribed = state.subscriptions;
   fmt::format_to(end, " sub={} psub={} ssub={}", subscribed.count(TopicKind::channel),
                  subscribed.count(TopicKind::pattern), subscribed.count(TopicKind::shard_channel));
@@ -67,9 +60,14 @@ void append_line(std::string& out, const ConnectionState& state, const Call& cal
       sizeof(ConnectionState) + input_memory + output_memory + arguments + state.multi.bytes(),
       state.output_bytes > 0 ? "rw" : "r",
       state.last_command != nullptr ? state.last_command->full_name : "NULL");
-  fmt::format_to(end, " user={} redir={} resp={} lib-name={} lib-ver={}", state.user,
+  fmt::format_to(end, " user={} redir={} resp={} lib-name={} lib-ver={}", user_name(state),
                  state.tracking ? static_cast<std::int64_t>(state.tracking->redirect) : -1,
                  static_cast<int>(state.version), state.library_name, state.library_version);
+}
+
+// Of this connection the request that asks; nobody else has one in hand.
+void append_line(std::string& out, const ConnectionState& state, const Call& call) {
+  append_line(out, state, call.now, state.id == call.connection.id ? bytes_of(call.words()) : 0);
 }
 
 // What Redis calls a type.
@@ -108,19 +106,20 @@ struct Filter {
     if (type && *type != type_of(state)) return false;
     if (peer && state.peer_address != *peer) return false;
     if (local && state.local_address != *local) return false;
-    if (user && state.user != *user) return false;
+    if (user && user_name(state) != *user) return false;
     return !age_min_s || seconds_between(state.connected_at, call.now) >= *age_min_s;
   }
 };
 
-std::string_view user_argument(Args& args) {
+std::string_view user_argument(Call& call, Args& args) {
   const std::string_view user = args.word();
-  if (user != "default") args.fail(fmt::format("ERR No such user '{}'", user));
+  if (call.services.users->find(user) == nullptr)
+    args.fail(fmt::format("ERR No such user '{}'", user));
   return user;
 }
 
 // One filter and its value.
-void read_filter(Args& args, Filter& filter) {
+void read_filter(Call& call, Args& args, Filter& filter) {
   if (args.left() < 2) return args.fail("ERR syntax error");
   if (args.option("ID")) {
     constexpr std::string_view kBadId = "ERR client-id should be greater than 0";
@@ -134,7 +133,7 @@ void read_filter(Args& args, Filter& filter) {
   } else if (args.option("LADDR")) {
     filter.local = args.word();
   } else if (args.option("USER")) {
-    filter.user = user_argument(args);
+    filter.user = user_argument(call, args);
   } else if (args.option("MAXAGE")) {
     filter.age_min_s = args.integer("ERR maxage is not an integer or out of range");
     if (*filter.age_min_s <= 0) args.fail("ERR maxage should be greater than 0");
@@ -164,6 +163,18 @@ std::size_t close_fitting(Call& call, const Filter& filter) {
 }
 
 }  // namespace
+
+std::string client_line(const ConnectionState& state, Time now, std::size_t argument_bytes) {
+  std::string line;
+  append_line(line, state, now, argument_bytes);
+  return line;
+}
+
+std::size_t bytes_of(protocol::Words words) {
+  std::size_t bytes = 0;
+  for (const std::string_view word : words) bytes += word.size();
+  return bytes;
+}
 
 void client_info(Call& call) {
   std::string text;
@@ -206,7 +217,7 @@ void client_kill(Call& call) {
     return call.reply.ok();
   }
   Args args = call.args();
-  while (!args.empty() && !args.failed()) read_filter(args, filter);
+  while (!args.empty() && !args.failed()) read_filter(call, args, filter);
   if (!args.done()) return call.refuse(args.error());
   call.reply.unsigned_integer(close_fitting(call, filter));
 }

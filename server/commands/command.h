@@ -134,6 +134,14 @@ constexpr KeySpec noted(std::string_view notes, KeySpec keys) {
   return keys;
 }
 
+// Which words behind the name are channels, for access control.
+enum class ChannelWords : std::uint8_t {
+  none,
+  first,     // PUBLISH
+  all,       // SUBSCRIBE
+  patterns,  // all, and each is a pattern (PSUBSCRIBE)
+};
+
 enum class Group : std::uint8_t {
   connection,
   transactions,
@@ -156,6 +164,7 @@ struct Command {
   Flags flags = kNone;
   KeySpec keys = no_keys;
   KeySpec slot_words = no_keys;  // no keys, but words that choose a slot (SSUBSCRIBE)
+  ChannelWords channel_words = ChannelWords::none;
   Group group = Group::generic;
   void (*run)(Call&) = nullptr;      // of a container: when its name stands alone; mostly null
   std::string_view since;            // the Redis version that introduced it, "0.1" for our own

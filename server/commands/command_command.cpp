@@ -202,9 +202,8 @@ const Command* request_row(Call& call) {
 std::vector<std::pair<std::string_view, KeyUse>> request_keys(Call& call, const Command& row) {
   std::vector<std::pair<std::string_view, KeyUse>> keys;
   const protocol::Words request = call.words().subspan(2);
-  for_each_key(row, request, [&](std::string_view name, KeyUse use) {
-    keys.emplace_back(name, lacks_key_option(row, request) ? row.keys.use_without_option : use);
-  });
+  for_each_key_use(row, request,
+                   [&](std::string_view name, KeyUse use) { keys.emplace_back(name, use); });
   return keys;
 }
 

@@ -49,28 +49,39 @@ std::vector<std::string_view> flag_names(const Command& row) {
   return names;
 }
 
-std::vector<std::string_view> acl_categories(const Command& row) {
+Categories categories_of(const Command& row) {
+  using enum Category;
   const bool container = row.run == nullptr;
-  std::vector<std::string_view> names;
-  const auto add = [&](bool in, std::string_view name) {
-    if (in) names.push_back(name);
+  Categories categories = 0;
+  const auto add = [&](bool in, Category category) {
+    if (in) categories |= bit_of(category);
   };
-  add(has(row, kKeyspace), "keyspace");
-  add(has(row, kReadOnly), "read");
-  add(has(row, kWrite), "write");
-  add(row.group == Group::set, "set");
-  add(row.group == Group::sorted_set, "sortedset");
-  add(row.group == Group::hash, "hash");
-  add(row.group == Group::string, "string");
-  add(has(row, kPubSub), "pubsub");
-  add(has(row, kAdmin | kAdminCategory), "admin");
-  add(has(row, kFast), "fast");
-  add(!has(row, kFast), "slow");
-  add(has(row, kBlocking), "blocking");
-  add(has(row, kAdmin | kDangerous), "dangerous");
-  add(has(row, kConnection), "connection");
-  add(has(row, kTransactionCategory), "transaction");
-  add(row.group == Group::scripting && !container, "scripting");
+  add(has(row, kKeyspace), keyspace);
+  add(has(row, kReadOnly), read);
+  add(has(row, kWrite), write);
+  add(row.group == Group::set, set);
+  add(row.group == Group::sorted_set, sortedset);
+  add(row.group == Group::hash, hash);
+  add(row.group == Group::string, string);
+  add(has(row, kPubSub), pubsub);
+  add(has(row, kAdmin | kAdminCategory), admin);
+  add(has(row, kFast), fast);
+  add(!has(row, kFast), slow);
+  add(has(row, kBlocking), blocking);
+  add(has(row, kAdmin | kDangerous), dangerous);
+  add(has(row, kConnection), connection);
+  add(has(row, kTransactionCategory), transaction);
+  add(row.group == Group::scripting && !container, scripting);
+  return categories;
+}
+
+std::vector<std::string_view> acl_categories(const Command& row) {
+  const Categories categories = categories_of(row);
+  const auto all = category_names();
+  std::vector<std::string_view> names;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if ((categories & bit_of(static_cast<Category>(i))) != 0) names.push_back(all[i]);
+  }
   return names;
 }
 

@@ -3,6 +3,7 @@
 #include <string_view>
 #include <vector>
 
+#include "server/acl/categories.h"
 #include "server/commands/command.h"
 #include "server/commands/syntax.h"
 
@@ -11,7 +12,8 @@ namespace sojourn::server {
 // What COMMAND tells of a row, in Redis's words and order.
 
 std::vector<std::string_view> flag_names(const Command& row);      // "write", "denyoom", ...
-std::vector<std::string_view> acl_categories(const Command& row);  // without the @
+Categories categories_of(const Command& row);
+std::vector<std::string_view> acl_categories(const Command& row);  // the same, without the @
 std::vector<std::string_view> key_flags(KeyUse use);               // "RO", "access", ...
 std::vector<std::string_view> tips(const Command& row);
 std::string_view group_name(Group group);

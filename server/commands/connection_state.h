@@ -18,6 +18,8 @@
 
 namespace sojourn::server {
 
+class User;
+
 // How work ended that another thread does for a request that waits for it (a cold read, SAVE,
 // CONFIG REWRITE). Two owners: the connection that waits, and whoever does the work, since either
 // may be gone first. `error` is written before `done` is set, and read after.
@@ -35,7 +37,13 @@ struct ConnectionState {
   std::string name;          // CLIENT SETNAME
   std::string library_name;  // CLIENT SETINFO
   std::string library_version;
-  std::string user = "default";
+  // Whom it acts as, as he was in user_seen_in; null: the default user. Two owners: Users, and
+  // this until it follows a change (follow_user()).
+  std::shared_ptr<const User> user;
+  // Generations of the configuration: the last in which it looked, and the last in which it was
+  // found to be allowed everything, which then is all that a request asks.
+  std::uint64_t user_seen_in = 0;
+  std::uint64_t unrestricted_in = 0;
   bool authenticated = false;
   std::uint16_t database = 0;
   protocol::Version version = protocol::Version::resp2;

@@ -24,6 +24,8 @@ class Connections {
   virtual std::optional<std::size_t> worker_of(std::uint64_t id) const = 0;
   // Closes these connections soon after; their workers do it.
   virtual void close(const std::vector<std::uint64_t>& ids) = 0;
+  // Users were changed: closes, soon after, each connection for which follow_user() says so.
+  virtual void review() = 0;
 
   enum class Pause : std::uint8_t { none, writes, all };
   virtual void pause(Pause what, Time until) = 0;

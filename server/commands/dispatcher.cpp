@@ -97,7 +97,8 @@ Dispatcher::Outcome Dispatcher::run(ConnectionState& connection, protocol::Words
                   .reply = reply,
                   .now = now,
                   .wake = wake,
-                  .command = services_.registry.find_row(words)};
+                  .command = services_.registry.find_row(words),
+                  .generation = settings_generation_};
   if (connection.multi || connection.tracking) [[unlikely]]
     return run_with_state(request);
   return run_if_admitted(request, admit(request));
@@ -145,7 +146,9 @@ Verdict Dispatcher::admit(Request& request, std::uint64_t more_flags) {
 // The reply says why.
 Verdict Dispatcher::turn_away(Request& request) {
   request.rejected = true;
+  // It may have been begun when it was still let pass.
   request.connection.unfinished.request.reset();
+  request.connection.awaited.reset();
   const Command* const command = request.command;
   if (command != nullptr && (command->flags & kRunsQueue) != 0) abort_exec(request);
   return Verdict::refuse;

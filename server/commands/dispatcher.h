@@ -78,6 +78,7 @@ class Dispatcher {
   void run_within(Request& request, Transaction& transaction);
   void bound_multi(Request& request);
   static void abort_exec(Request& request);
+  bool still_permitted(Request& part);
 
   Services& services_;
   WorkerMetrics& metrics_;

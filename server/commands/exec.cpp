@@ -2,6 +2,7 @@
 // and EXEC runs them as one.
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <string>
 
@@ -9,12 +10,22 @@
 #include "server/commands/call.h"
 #include "server/commands/dispatcher.h"
 #include "server/commands/key_words.h"
+#include "server/commands/permissions.h"
 #include "server/commands/services.h"
 
 namespace sojourn::server {
 namespace {
 
 constexpr std::string_view kNotAllowed = "ERR Command not allowed inside a transaction";
+
+constexpr std::string_view kNotPermittedAnyMore =
+    "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC "
+    "call. This command is no longer allowed for the following reason: ";
+// By AclLog::Reason.
+constexpr std::array<std::string_view, 3> kWhyNotPermitted{
+    "no permission to execute the command or subcommand",
+    "no permission to touch the specified keys",
+    "no permission to access one of the channels used as arguments to the command"};
 
 bool has(const Request& request, Flags flags) {
   return request.command != nullptr && (request.command->flags & flags) != 0;
@@ -150,12 +161,39 @@ void Dispatcher::exec_within(Request& request, Transaction& transaction) {
                  .now = request.now,
                  .wake = request.wake,
                  .command = &queued.command()};
-    run_within(part, transaction);
+    if (still_permitted(part)) {
+      run_within(part, transaction);
+    } else {
+      account(part);
+    }
     if (has(part, kConnection | kPushes | kChangesConnection)) connection.shown_changed = true;
   }
   request.reply.out() += apart;
   const JournalPosition position = transaction.finish();
   connection.hold_until = std::max(connection.hold_until, position);
+}
+
+// Permissions may have changed since it was queued, or by what ran before it.
+bool Dispatcher::still_permitted(Request& part) {
+  ConnectionState& connection = part.connection;
+  const std::uint64_t generation = services_.config.generation();
+  if (connection.unrestricted_in == generation) [[likely]]
+    return true;
+  std::string_view why = "no permission";
+  if (!follow_user(services_, connection, generation)) {
+    connection.close_after_reply = true;
+  } else if (connection.user->unrestricted()) {
+    return true;
+  } else {
+    const auto denial = denial_of(*connection.user, *part.command, part.words);
+    if (!denial) return true;
+    log_denial(services_, connection, *denial, *part.command, part.words, AclLog::Context::multi,
+               part.now);
+    why = kWhyNotPermitted[static_cast<std::size_t>(denial->reason)];
+  }
+  part.rejected = true;
+  part.reply.error(std::string(kNotPermittedAnyMore).append(why));
+  return false;
 }
 
 // Runs one of several commands that are one, to its end. The transaction holds its keys, or, if it

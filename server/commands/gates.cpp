@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "server/commands/permissions.h"
+
 namespace sojourn::server {
 namespace {
 
@@ -16,17 +18,39 @@ Verdict refuse(Request& request, std::string_view error) {
   return Verdict::refuse;
 }
 
-Verdict authentication(Request& request, Time&) {
+constexpr std::string_view kNoLogin = "NOAUTH Authentication required.";
+
+// Of who is not known to be allowed everything.
+Verdict examine(Request& request) {
   ConnectionState& connection = request.connection;
-  if (connection.authenticated) [[likely]]
-    return Verdict::pass;
-  if (request.settings.requirepass.empty()) {
-    // As in Redis, who was here before a password was set stays.
-    connection.authenticated = true;
+  Services& services = request.services;
+  if (!follow_user(services, connection, request.generation)) {
+    connection.close_after_reply = true;
+    return refuse(request, kNoLogin);
+  }
+  if (!connection.authenticated && !services.users->open()) {
+    return has(request, kNoAuth) ? Verdict::pass : refuse(request, kNoLogin);
+  }
+  const User& user = *connection.user;
+  if (user.unrestricted()) {
+    connection.unrestricted_in = request.generation;
     return Verdict::pass;
   }
-  if (has(request, kNoAuth)) return Verdict::pass;
-  return refuse(request, "NOAUTH Authentication required.");
+  const auto denial = denial_of(user, *request.command, request.words);
+  if (!denial) return Verdict::pass;
+  connection.last_command = request.command;
+  log_denial(services, connection, *denial, *request.command, request.words,
+             connection.multi.open() ? AclLog::Context::multi : AclLog::Context::toplevel,
+             request.now);
+  return refuse(request,
+                "NOPERM " + explain(*denial, user, *request.command, request.words, false));
+}
+
+// Who it is, and what he may do.
+Verdict permission(Request& request, Time&) {
+  if (request.connection.unrestricted_in == request.generation) [[likely]]
+    return Verdict::pass;
+  return examine(request);
 }
 
 Verdict debugging(Request& request, Time&) {
@@ -120,8 +144,8 @@ Verdict ask_in_order(Request& request, Time& again_at) {
 }  // namespace
 
 Verdict pass_gates(Request& request, Time& again_at) {
-  return ask_in_order<authentication, debugging, storage, memory, subscribed, pause, budgets,
-                      warming>(request, again_at);
+  return ask_in_order<debugging, permission, storage, memory, subscribed, pause, budgets, warming>(
+      request, again_at);
 }
 
 bool is_local(const ConnectionState& connection) {

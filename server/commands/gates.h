@@ -21,6 +21,7 @@ struct Request {
   const Time now;
   const std::function<void()>& wake;
   const Command* command = nullptr;
+  const std::uint64_t generation = 0;  // the configuration's, as the dispatcher knows it
   const std::size_t reply_begin = reply.out().size();
   bool rejected = false;  // by a gate or for its form: counted as such, not as a call
   bool queueing = false;  // it does not run yet, if it passes

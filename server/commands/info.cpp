@@ -177,14 +177,6 @@ void persistence(InfoWriter& out, const Source& source) {
   if (journal.enabled()) out.field("aof_buffer_length", journal.pending_bytes());
 }
 
-// How many replies said that a name or password was wrong.
-std::uint64_t wrong_passwords(const Metrics& metrics) {
-  for (const auto& [code, count] : metrics.errors()) {
-    if (code == "WRONGPASS") return count;
-  }
-  return 0;
-}
-
 void stats(InfoWriter& out, const Source& source) {
   const Gauges& gauges = *source.services.gauges;
   out.field("total_connections_received", source.sum(&WorkerMetrics::connections_received));
@@ -242,10 +234,11 @@ void stats(InfoWriter& out, const Source& source) {
             source.sum(&WorkerMetrics::query_limit_disconnections));
   out.field("client_output_buffer_limit_disconnections",
             source.sum(&WorkerMetrics::output_limit_disconnections));
-  out.field("acl_access_denied_auth", wrong_passwords(source.services.metrics));
-  out.field("acl_access_denied_cmd", 0);
-  out.field("acl_access_denied_key", 0);
-  out.field("acl_access_denied_channel", 0);
+  const AclLog& refused = *source.services.acl_log;
+  out.field("acl_access_denied_auth", refused.count(AclLog::Reason::authentication));
+  out.field("acl_access_denied_cmd", refused.count(AclLog::Reason::command));
+  out.field("acl_access_denied_key", refused.count(AclLog::Reason::key));
+  out.field("acl_access_denied_channel", refused.count(AclLog::Reason::channel));
 }
 
 void replication(InfoWriter& out, const Source& source) {

@@ -30,7 +30,7 @@ void for_each_key(const Command& command, protocol::Words words, Visit&& visit) 
   if (keys.first == 0) return;
   if (keys.counted != 0) [[unlikely]] {
     if (keys.first < keys.counted) visit(words[static_cast<std::size_t>(keys.first)], keys.use);
-    for (std::string_view name : counted_keys_of(keys, words)) visit(name, keys.use_rest);
+    for (const std::string_view& name : counted_keys_of(keys, words)) visit(name, keys.use_rest);
     return;
   }
   const auto count = static_cast<std::ptrdiff_t>(words.size());
@@ -59,6 +59,16 @@ inline bool lacks_key_option(const Command& command, protocol::Words words) {
   const auto fixed = static_cast<std::size_t>(std::abs(command.arity.words));
   return std::none_of(words.begin() + static_cast<std::ptrdiff_t>(fixed), words.end(),
                       [&](std::string_view word) { return is_one_of(word, options); });
+}
+
+// for_each_key with what this very request does with its keys: less than the row says, if it goes
+// without an option. Its words fit the row's arity.
+template <class Visit>
+void for_each_key_use(const Command& command, protocol::Words words, Visit&& visit) {
+  const bool less = lacks_key_option(command, words);
+  for_each_key(command, words, [&](const std::string_view& name, KeyUse use) {
+    visit(name, less ? command.keys.use_without_option : use);
+  });
 }
 
 }  // namespace sojourn::server

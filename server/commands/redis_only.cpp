@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <string_view>
 
 #include "server/base/numbers.h"
@@ -11,7 +12,6 @@ namespace sojourn::server {
 namespace {
 
 constexpr auto kOnlyInRedis = std::to_array<std::string_view>({
-    "acl",
     "bgrewriteaof",
     "bitcount",
     "bitfield",
@@ -97,11 +97,72 @@ constexpr auto kOnlyInRedis = std::to_array<std::string_view>({
     "zmpop",
 });
 
+// Of containers that Sojourn has, or that rules may take one of away.
+constexpr auto kSubcommandsOnlyInRedis = std::to_array<std::string_view>({
+    "cluster|addslots",
+    "cluster|addslotsrange",
+    "cluster|bumpepoch",
+    "cluster|count-failure-reports",
+    "cluster|countkeysinslot",
+    "cluster|delslots",
+    "cluster|delslotsrange",
+    "cluster|failover",
+    "cluster|flushslots",
+    "cluster|forget",
+    "cluster|getkeysinslot",
+    "cluster|help",
+    "cluster|info",
+    "cluster|keyslot",
+    "cluster|links",
+    "cluster|meet",
+    "cluster|myid",
+    "cluster|myshardid",
+    "cluster|nodes",
+    "cluster|replicas",
+    "cluster|replicate",
+    "cluster|reset",
+    "cluster|saveconfig",
+    "cluster|set-config-epoch",
+    "cluster|setslot",
+    "cluster|shards",
+    "cluster|slaves",
+    "cluster|slots",
+    "function|delete",
+    "function|dump",
+    "function|kill",
+    "function|list",
+    "function|load",
+    "function|restore",
+    "function|stats",
+    "latency|graph",
+    "module|help",
+    "module|list",
+    "module|load",
+    "module|loadex",
+    "module|unload",
+    "xgroup|create",
+    "xgroup|createconsumer",
+    "xgroup|delconsumer",
+    "xgroup|destroy",
+    "xgroup|help",
+    "xgroup|setid",
+    "xinfo|consumers",
+    "xinfo|groups",
+    "xinfo|help",
+    "xinfo|stream",
+});
+
+bool is_among(std::string_view name, std::span<const std::string_view> names) {
+  return std::any_of(names.begin(), names.end(),
+                     [&](std::string_view known) { return equal_any_case(known, name); });
+}
+
 }  // namespace
 
 bool Registry::only_in_redis(std::string_view name) {
-  return std::any_of(kOnlyInRedis.begin(), kOnlyInRedis.end(),
-                     [&](std::string_view known) { return equal_any_case(known, name); });
+  // To Redis these are no subcommands, but words that anybody may write.
+  if (name.starts_with("debug|")) return true;
+  return is_among(name, kOnlyInRedis) || is_among(name, kSubcommandsOnlyInRedis);
 }
 
 }  // namespace sojourn::server

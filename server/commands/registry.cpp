@@ -57,7 +57,7 @@ Registry::Registry()
                           string_commands(), compare_commands(), hash_commands(), set_commands(),
                           sorted_set_commands(), pubsub_commands(), server_commands(),
                           debug_commands(), latency_commands(), wait_commands(), monitor_commands(),
-                          cluster_commands()}) {}
+                          cluster_commands(), acl_commands()}) {}
 
 Registry::Registry(std::span<const std::span<const Command>> families) {
   const std::size_t count = count_rows(families);

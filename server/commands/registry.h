@@ -41,7 +41,8 @@ class Registry {
   // rename-command: `to` empty removes it. Fails, in Redis's words, when there is no such command
   // or `to` is taken. The row keeps its own name, as in Redis.
   Result<void> rename(std::string_view from, std::string_view to);
-  // A command of Redis 7.2 that Sojourn does not have: an operator's file may rename it.
+  // A command of Redis 7.2 that Sojourn does not have, by its full name: an operator's file may
+  // rename it, and rules may name it.
   static bool only_in_redis(std::string_view name);
 
  private:
@@ -86,5 +87,6 @@ std::span<const Command> latency_commands();
 std::span<const Command> monitor_commands();
 std::span<const Command> wait_commands();
 std::span<const Command> cluster_commands();
+std::span<const Command> acl_commands();
 
 }  // namespace sojourn::server

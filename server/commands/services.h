@@ -2,6 +2,8 @@
 
 #include <memory>
 
+#include "server/acl/acl_log.h"
+#include "server/acl/users.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/cache/keyspace.h"
@@ -10,6 +12,7 @@
 #include "server/commands/errands.h"
 #include "server/commands/gauges.h"
 #include "server/commands/server_info.h"
+#include "server/commands/user_setup.h"
 #include "server/config/config.h"
 #include "server/observe/latency_monitor.h"
 #include "server/observe/metrics.h"
@@ -37,6 +40,8 @@ struct Services {
   const Store* store = nullptr;  // for INFO's figures; null when nothing is kept on disk
   std::unique_ptr<Gauges> gauges = std::make_unique<Gauges>();
   std::unique_ptr<LatencyMonitor> latency = std::make_unique<LatencyMonitor>();
+  std::unique_ptr<Users> users = make_users(registry, config);
+  std::unique_ptr<AclLog> acl_log = std::make_unique<AclLog>();
   std::unique_ptr<Errands> errands = std::make_unique<Errands>();
   std::unique_ptr<Channels> channels = std::make_unique<Channels>();
   std::unique_ptr<BlockedRequests> blocked = std::make_unique<BlockedRequests>();

@@ -146,4 +146,8 @@ void Config::on_change(std::function<void(const Settings&)> apply) {
   on_change_.push_back(std::move(apply));
 }
 
+void Config::on_rewrite(std::function<std::vector<std::string>(const Settings&)> user_lines) {
+  user_lines_ = std::move(user_lines);
+}
+
 }  // namespace sojourn::server

@@ -49,6 +49,8 @@ class Config {
   std::shared_ptr<const Settings> current() const;
   // Changes with every CONFIG SET: a reader that has this generation's snapshot need not ask again.
   std::uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
+  // Makes it change: something else that readers keep is another now (users).
+  void announce() { generation_.fetch_add(1, std::memory_order_release); }
 
   // CONFIG GET: names and values of directives that match any of the glob patterns, in order; no
   // name twice. Values in Redis's form (memory in bytes, yes/no).
@@ -72,6 +74,9 @@ class Config {
   // read from snapshots (log level, fsync mode). One call at a time, in the order of the changes;
   // must not call set(). Register before serving.
   void on_change(std::function<void(const Settings&)> apply);
+  // Gives rewrite() the `user` lines that are to stand in the file, instead of those it has. Must
+  // not call set(). Register before serving; without it such lines stay as they are.
+  void on_rewrite(std::function<std::vector<std::string>(const Settings&)> user_lines);
 
  private:
   friend class InvocationParser;
@@ -85,6 +90,7 @@ class Config {
   std::vector<std::string> notes_;
   std::vector<std::function<void(const Settings&)>> on_change_;
   std::function<Result<void>(const Settings&)> try_tls_;
+  std::function<std::vector<std::string>(const Settings&)> user_lines_;
   std::string file_;
 };
 

@@ -20,6 +20,7 @@ constexpr Names<ProtectedCommands, 3> kProtections{
     {ProtectedCommands::no, ProtectedCommands::yes, ProtectedCommands::local}};
 constexpr Names<TlsAuthClients, 3> kAuthClients{
     {"no", "yes", "optional"}, {TlsAuthClients::no, TlsAuthClients::yes, TlsAuthClients::optional}};
+constexpr Names<bool, 2> kPubsubDefaults{{"allchannels", "resetchannels"}, {true, false}};
 constexpr std::array kPolicies{"volatile-lru"sv,   "volatile-lfu"sv, "volatile-random"sv,
                                "volatile-ttl"sv,   "allkeys-lru"sv,  "allkeys-lfu"sv,
                                "allkeys-random"sv, "noeviction"sv};
@@ -122,6 +123,20 @@ void put_rename(Settings& settings, const Value& value) {
   settings.rename_command.emplace_back(words[0], words[1]);
 }
 
+std::string check_user(ConfigWords& words) {
+  return words.empty() ? "wrong number of arguments" : "";
+}
+
+Value get_users(const Settings& settings) {
+  ConfigWords names;
+  for (const auto& words : settings.user_lines) names.push_back(words.front());
+  return names;
+}
+
+void put_user(Settings& settings, const Value& value) {
+  settings.user_lines.push_back(std::get<ConfigWords>(value));
+}
+
 constexpr Directive kDirectives[] = {
     // Network
     setting<&Settings::bind>("bind", words(),
@@ -147,6 +162,19 @@ constexpr Directive kDirectives[] = {
                                        "Without a password, serve this machine only."),
     setting<&Settings::requirepass>("requirepass", text(),
                                     "Password of the default user; empty: none.", kSecret),
+    {.name = "user",
+     .kind = words(check_user),
+     .summary = "A user and his rules, as ACL SETUSER takes them; one line each.",
+     .flags = kFileOnly | kAdds | kSecret,
+     .get = get_users,
+     .put = put_user},
+    setting<&Settings::aclfile>("aclfile", text(),
+                                "File with the users, from dir on, instead of `user` lines.",
+                                kImmutable),
+    setting_of<&Settings::acl_pubsub_all_channels, kPubsubDefaults>(
+        "acl-pubsub-default", "Which channels a new user may use."),
+    setting<&Settings::acllog_max_len>("acllog-max-len", number(0, kLongMax),
+                                       "Refusals that ACL LOG remembers."),
     setting<&Settings::unauthenticated_timeout>(
         "unauthenticated-timeout", number(1, 3600),
         "Seconds a connection has to authenticate, if a password is set.", kOurs),

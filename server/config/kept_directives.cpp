@@ -19,7 +19,6 @@ constexpr auto kNoSnapshots =
 constexpr auto kNoAof = "there is no append-only file to load or rewrite: RocksDB keeps the data"sv;
 constexpr auto kNoReplication = "there is no replication yet"sv;
 constexpr auto kNoCluster = "there is no cluster mode yet"sv;
-constexpr auto kNoAcl = "there are no ACL users yet"sv;
 constexpr auto kNoModules = "there are no modules"sv;
 constexpr auto kNoScripts = "there are no scripts that could take long"sv;
 constexpr auto kNoEviction = "no session is evicted or given up for memory"sv;
@@ -35,7 +34,6 @@ constexpr std::array kFacilities{"user"sv,   "local0"sv, "local1"sv, "local2"sv,
                                  "local4"sv, "local5"sv, "local6"sv, "local7"sv};
 constexpr std::array kDisklessLoads{"disabled"sv, "on-empty-db"sv, "swapdb"sv};
 constexpr std::array kOomScores{"no"sv, "yes"sv, "relative"sv, "absolute"sv};
-constexpr std::array kPubsubDefaults{"allchannels"sv, "resetchannels"sv};
 constexpr std::array kSanitizing{"no"sv, "yes"sv, "clients"sv};
 constexpr std::array kProtections{"no"sv, "yes"sv, "local"sv};
 constexpr std::array kEndpoints{"ip"sv, "hostname"sv, "unknown-endpoint"sv};
@@ -189,13 +187,7 @@ constexpr Directive kDirectives[] = {
     kept("tls-client-key-file-pass", text(), "", kNoReplication, kSecret),
     kept("tls-cluster", yes_no(), "no", kNoCluster),
 
-    // Users and modules
-    refused("user", words(), "",
-            "ACL users are not supported yet, and their limits would not be kept", kFileOnly),
-    refused("aclfile", text(), "",
-            "ACL users are not supported yet, and their limits would not be kept", kImmutable),
-    kept("acllog-max-len", kLong, "128", kNoAcl),
-    kept("acl-pubsub-default", choice(kPubsubDefaults), "resetchannels", kNoAcl),
+    // Modules
     refused("loadmodule", words(), "", "modules are not supported", kFileOnly),
     kept("enable-module-command", choice(kProtections), "no", kNoModules, kImmutable),
 

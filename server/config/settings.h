@@ -42,6 +42,10 @@ struct Settings {
   std::uint32_t maxclients = 10000;
   bool protected_mode = true;
   std::string requirepass;
+  std::vector<std::vector<std::string>> user_lines;  // of each its words, from the name on
+  std::string aclfile;
+  std::uint64_t acllog_max_len = 128;
+  bool acl_pubsub_all_channels = false;              // acl-pubsub-default
   std::chrono::seconds unauthenticated_timeout{10};  // ours
   // Bounded, unlike Redis's: a client that never reads must not take the server's memory, and no
   // session is near this size.

@@ -97,7 +97,8 @@ void Listener::admit(FileDescriptor accepted, bool tls) {
   if (open > settings->maxclients) return reject(accepted, kTooMany, tls);
   if (!tls) {
     // With TLS he can be told after the handshake only: by his worker.
-    const std::string_view denial = denial_by_protected_mode(*settings, accepted.get());
+    const std::string_view denial = 
+        denial_by_protected_mode(*settings, *shared_.services.users, accepted.get());
     if (!denial.empty()) return reject(accepted, denial, tls);
   }
   WorkerMetrics::add(workers_.front()->metrics().connections_received);

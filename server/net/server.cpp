@@ -170,6 +170,10 @@ void Server::close(const std::vector<std::uint64_t>& ids) {
   for (const auto& worker : workers_) worker->close(ids);
 }
 
+void Server::review() {
+  for (const auto& worker : workers_) worker->review();
+}
+
 void Server::pause(Pause what, Time until) {
   // As in Redis, a pause that is on is not made weaker or shorter by another one.
   const Time now = shared_->services.clock.now();

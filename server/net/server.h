@@ -60,6 +60,7 @@ class Server final : public Connections {
   std::vector<ConnectionState> list(const ConnectionState& self) const override;
   std::optional<std::size_t> worker_of(std::uint64_t id) const override;
   void close(const std::vector<std::uint64_t>& ids) override;
+  void review() override;
   void pause(Pause what, Time until) override;
   Pause paused(Time now) const override;
   std::size_t count() const override;

@@ -11,6 +11,7 @@
 
 #include "server/base/check.h"
 #include "server/commands/connection_end.h"
+#include "server/commands/permissions.h"
 #include "server/net/socket.h"
 #include "server/net/worker_limits.h"
 
@@ -70,6 +71,19 @@ void Worker::close(std::vector<std::uint64_t> ids) {
     for (const std::uint64_t id : ids) {
       const auto found = connections_.find(id);
       if (found != connections_.end()) close_now(*found->second);
+    }
+  });
+}
+
+void Worker::review() {
+  asio::post(io_, [this] {
+    const Turn turn(*this);
+    const std::uint64_t generation = services_.config.generation();
+    for (auto& [id, connection] : connections_) {
+      ConnectionState& state = connection->state;
+      // Who is to be closed after a reply has changed users himself, and gets that.
+      if (connection->closed || state.close_after_reply) continue;
+      if (!follow_user(services_, state, generation)) close_now(*connection);
     }
   });
 }
@@ -321,7 +335,7 @@ void Worker::take_in(FileDescriptor socket, const TlsContext* tls) {
   state.id = shared_.next_id.fetch_add(1, std::memory_order_relaxed);
   state.peer_address = peer_name(socket.get());
   state.local_address = local_name(socket.get());
-  state.authenticated = settings_->requirepass.empty();
+  state.authenticated = services_.users->open();
   state.connected_at = state.last_request_at = services_.clock.now();
   state.worker = static_cast<int>(index_);
   tune(socket.get(), settings_->tcp_keepalive);

@@ -65,6 +65,7 @@ class Worker {
   // An accepted socket, counted in WorkersShared::connections; null: without TLS.
   void adopt(FileDescriptor socket, std::shared_ptr<const TlsContext> tls);
   void close(std::vector<std::uint64_t> ids);
+  void review();  // see Connections
   // Journal::released() or state() changed. Cheap when nobody here waits for it.
   void journal_progressed();
   // Reads no more, finishes what was read, and calls `done` when all of it is answered.

@@ -33,7 +33,7 @@ bool is_http(protocol::Words words) {
 }  // namespace
 
 bool Worker::unauthenticated(const Connection& connection) const {
-  return !connection.state.authenticated && !settings_->requirepass.empty();
+  return !connection.state.authenticated && !services_.users->open();
 }
 
 std::size_t Worker::unsent_max(const Connection& connection) const {
@@ -112,7 +112,8 @@ bool Worker::hear_tls_news(Connection& connection, std::size_t bytes) {
   if (connection.tls()->ended()) connection.ending = true;
   if (connection.state.bytes_read > bytes) return true;
   // Not before the handshake is done: he is told why in the language he speaks.
-  const std::string_view denial = denial_by_protected_mode(*settings_, connection.descriptor());
+  const std::string_view denial = 
+      denial_by_protected_mode(*settings_, *services_.users, connection.descriptor());
   if (denial.empty()) return true;
   WorkerMetrics::add(metrics_.connections_rejected);
   services_.log.verbose("{} turned away by protected mode", connection.state.peer_address);

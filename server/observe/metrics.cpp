@@ -20,7 +20,6 @@ constexpr Metrics::Counter kCounts[] = {
     &WorkerMetrics::output_limit_disconnections,
     &WorkerMetrics::query_limit_disconnections,
     &WorkerMetrics::unauthenticated_disconnections,
-    &WorkerMetrics::acl_denied_auth,
     &WorkerMetrics::turns,
 };
 

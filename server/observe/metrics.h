@@ -39,7 +39,6 @@ struct alignas(64) WorkerMetrics {
   std::atomic<std::uint64_t> output_limit_disconnections{0};
   std::atomic<std::uint64_t> query_limit_disconnections{0};
   std::atomic<std::uint64_t> unauthenticated_disconnections{0};
-  std::atomic<std::uint64_t> acl_denied_auth{0};
   std::atomic<std::uint64_t> turns{0};
   std::atomic<std::uint64_t> longest_turn_us{0};  // by the wall clock; see TurnTimer
   std::atomic<std::uint64_t> longest_turn_cpu_us{0};

@@ -7,6 +7,7 @@
 #include "server/commands/client_tracking.h"
 #include "server/commands/generic.h"
 #include "server/commands/key_event_channels.h"
+#include "server/commands/permissions.h"
 #include "tests/support/redis_cli.h"
 
 namespace sojourn::server {
@@ -64,9 +65,24 @@ CommandTest::CommandTest(bool on_disk) : on_disk_(on_disk) {
   config.on_change([this](const Settings& changed) {
     apply_encoding_limits(changed, *keyspace);
     if (services) follow_key_event_settings(*services, changed);
+    if (services) follow_user_settings(*services->users, changed);
   });
   start();
   connect();
+}
+
+void CommandTest::review() {
+  if (!connections.review_due.exchange(false) || !connections.reviews) return;
+  for (auto& client : clients_) {
+    ConnectionState& state = client->state;
+    if (state.close_after_reply) continue;
+    if (!follow_user(*services, state, config.generation())) connections.close({state.id});
+  }
+}
+
+void CommandTest::configure(std::string_view lines) {
+  ASSERT_TRUE(config.read(lines, "test"));
+  follow_user_settings(*services->users, *config.current());
 }
 
 CommandTest::~CommandTest() { stop(); }
@@ -151,6 +167,7 @@ std::optional<std::string> CommandTest::Client::try_raw(const std::vector<std::s
       return out;
     }
   }
+  test_.review();
   Journal& journal = *test_.journal;
   journal.end_turn();
   if (journal.released() < state.hold_until) {

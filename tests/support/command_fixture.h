@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -36,6 +37,7 @@ class FakeConnections : public Connections {
   std::vector<ConnectionState> list(const ConnectionState& self) const override;
   std::optional<std::size_t> worker_of(std::uint64_t id) const override;
   void close(const std::vector<std::uint64_t>& ids) override;
+  void review() override { review_due = true; }  // the fixture does it after the request
   void pause(Pause what, Time until) override;
   Pause paused(Time now) const override;
   std::size_t count() const override { return open.size(); }
@@ -44,6 +46,8 @@ class FakeConnections : public Connections {
   std::vector<const ConnectionState*> open;
   std::vector<std::uint64_t> closed;
   int shutdowns = 0;
+  std::atomic<bool> review_due{false};
+  bool reviews = true;
 
  private:
   Pause pause_ = Pause::none;
@@ -98,6 +102,9 @@ class CommandTest : public ::testing::Test {
   // The first connection speaks RESP3 from now on.
   void resp3() { client().state.version = protocol::Version::resp3; }
 
+  // As if the configuration file had these lines, too.
+  void configure(std::string_view lines);
+
   void advance(Millis by) { clock.advance(by); }
   // One round of upkeep on all shards: what is due is removed.
   void upkeep();
@@ -119,6 +126,7 @@ class CommandTest : public ::testing::Test {
  private:
   void start();
   void stop();
+  void review();
 
   bool on_disk_;
   std::unique_ptr<Dispatcher> dispatcher_;

@@ -7,7 +7,6 @@ namespace {
 
 class ConnectionCommands : public CommandTest {
  protected:
-  void configure(std::string_view lines) { ASSERT_TRUE(config.read(lines, "test")); }
   Client& stranger() {
     Client& client = connect();
     client.state.authenticated = false;

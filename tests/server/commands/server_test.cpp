@@ -16,7 +16,6 @@ using ::testing::StartsWith;
 
 class ServerCommands : public CommandTest {
  protected:
-  void configure(std::string_view lines) { ASSERT_TRUE(config.read(lines, "test")); }
   std::string text(std::vector<std::string> words) { return client().ask(words).value().text; }
 };
 

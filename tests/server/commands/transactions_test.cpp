@@ -16,7 +16,6 @@ using ::testing::StartsWith;
 
 class Transactions : public CommandTest {
  protected:
-  void configure(std::string_view lines) { ASSERT_TRUE(config.read(lines, "test")); }
   // MULTI, the lines, EXEC; the reply to EXEC.
   std::string exec(const std::vector<std::string>& lines) {
     EXPECT_EQ(run("MULTI"), "OK");

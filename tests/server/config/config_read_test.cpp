@@ -128,17 +128,29 @@ TEST(ConfigRead, TakesNoEndlessFile) {
   EXPECT_THAT(read(config, "include /dev/zero"), EndsWith("no configuration"));
 }
 
+TEST(ConfigRead, KeepsTheLinesOfUsers) {
+  Config config;
+  EXPECT_EQ(read(config, "user alice on >secret ~a* +@all\nuser bob (+get ~b)\naclfile \"\""),
+            "OK");
+  using Words = std::vector<std::string>;
+  EXPECT_THAT(
+      config.current()->user_lines,
+      ElementsAre(Words{"alice", "on", ">secret", "~a*", "+@all"}, Words{"bob", "(+get", "~b)"}));
+  EXPECT_THAT(read(config, "user"), HasSubstr("wrong number of arguments"));
+  EXPECT_THAT(read(config, "user alice \"on >hunter2"),
+              AllOf(HasSubstr("Unbalanced quotes"), Not(HasSubstr("hunter2"))));
+}
+
 // What would break a promise if it were ignored ends start-up.
 TEST(ConfigRead, RefusesWhatIsNotThereYet) {
   Config config;
   for (const char* line :
        {"replicaof 10.0.0.1 6379", "slaveof 10.0.0.1 6379", "cluster-enabled yes",
-        "user alice on >secret ~* +@all", "aclfile /etc/users.acl", "loadmodule /lib/x.so",
-        "min-replicas-to-write 1"}) {
+        "loadmodule /lib/x.so", "min-replicas-to-write 1"}) {
     EXPECT_THAT(read(config, line), HasSubstr("not supported")) << line;
   }
   for (const char* line :
-       {"replicaof no one", "cluster-enabled no", "aclfile \"\"", "min-slaves-to-write 0"}) {
+       {"replicaof no one", "cluster-enabled no", "min-slaves-to-write 0"}) {
     EXPECT_EQ(read(config, line), "OK") << line;
   }
 }

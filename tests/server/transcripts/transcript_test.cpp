@@ -47,7 +47,7 @@ class Transcripts : public CommandTest, public ::testing::WithParamInterface<std
     auto& known = connections_[name];
     if (known == nullptr) {
       known = connections_.size() == 1 ? &client() : &connect();
-      known->state.authenticated = config.current()->requirepass.empty();
+      known->state.authenticated = services->users->open();
     }
     return *known;
   }

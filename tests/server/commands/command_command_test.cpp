@@ -184,7 +184,7 @@ TEST_F(CommandCommand, DocumentsCommands) {
   EXPECT_EQ(docs.elements[2].text, "client");
   const auto& client = docs.elements[3].elements;
   EXPECT_EQ(client[client.size() - 2].text, "subcommands");
-  EXPECT_EQ(client.back().elements.at(0).text, "client|getname");
+  EXPECT_EQ(client.back().elements.at(0).text, "client|caching");
   EXPECT_EQ(ask({"COMMAND", "DOCS"}).elements.size(), 2 * registry.all().size());
 }
 

@@ -14,7 +14,7 @@ using Type = Argument::Type;
 using Arguments = std::vector<Argument>;
 
 // What values are called that are not just strings.
-constexpr std::array<std::pair<std::string_view, Type>, 27> kTypes{{
+constexpr std::array<std::pair<std::string_view, Type>, 29> kTypes{{
     {"client-id", Type::integer},
     {"count", Type::integer},
     {"cursor", Type::integer},
@@ -30,6 +30,8 @@ constexpr std::array<std::pair<std::string_view, Type>, 27> kTypes{{
     {"limit", Type::integer},
     {"milliseconds", Type::integer},
     {"numkeys", Type::integer},
+    {"numlocal", Type::integer},
+    {"numreplicas", Type::integer},
     {"offset", Type::integer},
     {"pattern", Type::pattern},
     {"protover", Type::integer},

@@ -15,9 +15,9 @@ from .waiting import wait_until
 
 IDLE_SECONDS = 1000
 ANSWER_SECONDS = 60
-# Ids, tokens and times, which are never the same twice.
+# Times, ids and tokens, which are never the same twice. An id may begin as a number does.
 RANDOM = re.compile(
-    r"\d{4}-\d\d-\d\dT[\d:.]+Z|\d{10,}(\.\d+)?|[0-9A-Za-z_,+/=-]{20,}"
+    r"\d{4}-\d\d-\d\dT[\d:.]+Z|[0-9A-Za-z_,+/=-]{20,}|\d{10,}(\.\d+)?"
 )
 READ_ALL = {
     b"string": ("GET",),

@@ -90,7 +90,8 @@ void Tls::show(const TlsOptions& options) {
   std::string password = options.key_password;
   SSL_CTX_set_default_passwd_cb(context, give_password);
   SSL_CTX_set_default_passwd_cb_userdata(context, &password);
-  if (SSL_CTX_use_PrivateKey_file(context, options.key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
+  if (SSL_CTX_use_PrivateKey_file(context, options.key_file.c_str(), SSL_FILETYPE_PEM) != 1 ||
+      SSL_CTX_check_private_key(context) != 1) {
     fail("key " + options.key_file);
   }
   SSL_CTX_set_default_passwd_cb_userdata(context, nullptr);

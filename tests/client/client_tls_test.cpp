@@ -201,6 +201,13 @@ TEST_F(ClientTls, SaysWhichFileItCannotUse) {
                     .key_file = directory / "clone.key"})
                 .find("key "),
             0u);
+  // Of another kind than the certificate's.
+  authority.issue({.kind = KeyKind::rsa2048}).write(directory.path(), "other");
+  EXPECT_EQ(detail({.ca_file = directory / "ca.crt",
+                    .certificate_file = directory / "clone.crt",
+                    .key_file = directory / "other.key"})
+                .find("key "),
+            0u);
   EXPECT_EQ(server.connections(), 0);
 }
 
@@ -211,26 +218,51 @@ TEST_F(ClientTls, IsNotSpokenOverAUnixSocket) {
   EXPECT_EQ(echo(local).error().code, Errc::untrusted);
 }
 
-TEST_F(ClientTls, HasTheTimeForConnectingForItsHandshakeToo) {
-  std::promise<void> over;
-  FakeServer silent([waits = over.get_future().share()](Peer&, int) { waits.wait(); });
+// Servers with whom no handshake succeeds, so that the client tries again and again.
+class ClientTlsInVain : public ClientTls {
+ protected:
+  // Says something, and nothing more as long as the test lasts.
+  FakeServer::Script says(std::string_view words) {
+    return [this, words](Peer& peer, int number) {
+      peer.send(words);
+      if (number == 1) tried_again_.set_value();
+      over_.wait();
+    };
+  }
+  // What somebody is told whose time is over when one attempt at least has failed.
+  Error told(Options options) {
+    options.request_timeout = 0ms;
+    Client client(options);
+    const auto patient =
+        client.async_exec(Request().push("ECHO", "hello"), boost::asio::use_future);
+    EXPECT_EQ(tried_again_.get_future().wait_for(60s), std::future_status::ready);
+    const auto replies = client.exec(Request().push("ECHO", "hello").timeout(1ms));
+    over_set_.set_value();
+    EXPECT_FALSE(replies);
+    return replies ? Error() : replies.error();
+  }
+
+ private:
+  std::promise<void> tried_again_;
+  std::promise<void> over_set_;
+  std::shared_future<void> over_ = over_set_.get_future().share();
+};
+
+TEST_F(ClientTlsInVain, HasTheTimeForConnectingForItsHandshakeToo) {
+  FakeServer silent(says(""));
   Options hurried = options(silent);
   hurried.connect_timeout = 50ms;
-  hurried.request_timeout = 300ms;
-  const auto replies = echo(hurried);
-  ASSERT_FALSE(replies);
-  EXPECT_EQ(replies.error().code, Errc::not_connected);
-  over.set_value();
+  const Error error = told(hurried);
+  EXPECT_EQ(error.code, Errc::not_connected);
+  EXPECT_EQ(error.detail, "no greeting within the time for connecting");
 }
 
-TEST_F(ClientTls, MeetsAServerWithoutIt) {
-  FakeServer plain([](Peer& peer, int) { peer.send("-ERR what is this?\r\n"); });
-  Options hurried = options(plain);
-  hurried.request_timeout = 300ms;
-  const auto replies = echo(hurried);
-  ASSERT_FALSE(replies);
-  EXPECT_EQ(replies.error().code, Errc::not_connected);
-  EXPECT_TRUE(replies.error().fate.nothing_happened());
+TEST_F(ClientTlsInVain, MeetsAServerWithoutIt) {
+  FakeServer plain(says("-ERR what is this?\r\n"));
+  const Error error = told(options(plain));
+  EXPECT_EQ(error.code, Errc::not_connected);
+  EXPECT_NE(error.detail.find("wrong version number"), std::string::npos) << error.detail;
+  EXPECT_TRUE(error.fate.nothing_happened());
 }
 
 }  // namespace

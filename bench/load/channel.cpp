@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <stdexcept>
 #include <string>
@@ -66,6 +67,8 @@ Channel::~Channel() {
 
 // Whoever the server says he is: this measures.
 void Channel::shake_hands() {
+  // OpenSSL writes without MSG_NOSIGNAL; that the server has gone is an error like others.
+  std::signal(SIGPIPE, SIG_IGN);
   context_.reset(SSL_CTX_new(TLS_client_method()));
   SSL_CTX_set_mode(context_.get(),
                    SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);

@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 
 #include "server/net/openssl_error.h"
@@ -68,6 +69,8 @@ TlsPeer& TlsPeer::operator=(TlsPeer&&) noexcept = default;
 TlsPeer::~TlsPeer() = default;
 
 TlsPeer TlsPeer::connect(std::uint16_t port, const TlsWishes& wishes) {
+  // OpenSSL writes to sockets without MSG_NOSIGNAL, and the server may have closed them.
+  std::signal(SIGPIPE, SIG_IGN);
   TlsPeer peer;
   peer.socket_ = connected(port);
   peer.context_.reset(SSL_CTX_new(TLS_client_method()));

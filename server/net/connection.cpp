@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "server/net/worker_limits.h"
+
 namespace sojourn::server {
 
 namespace {
@@ -20,6 +22,7 @@ Connection::Connection(FileDescriptor socket, ConnectionState initial,
                        std::unique_ptr<TlsStream> tls)
     : state(std::move(initial)), socket_(std::move(socket)), tls_(std::move(tls)) {
   state.descriptor = socket_.get();
+  if (tls_) handshake_bytes_ = kHandshakeBytes;
 }
 
 Sent Connection::send() {
@@ -87,6 +90,7 @@ Received Connection::receive(std::span<char> into) {
 Received Connection::receive_by_tls(std::span<char> into) {
   const Received received = tls_->receive(socket_.get(), into);
   waiting_wire_bytes_ = tls_->waiting_bytes();
+  if (!tls_->handshaking()) handshake_bytes_ = 0;
   state.bytes_read += received.bytes;
   return received;
 }
@@ -97,6 +101,7 @@ void Connection::close() {
   if (tls_) tls_->say_goodbye(socket_.get());
   tls_.reset();
   waiting_wire_bytes_ = 0;
+  handshake_bytes_ = 0;
   // Bytes that nobody read would turn the close into a reset, which may overtake the last reply.
   ::shutdown(socket_.get(), SHUT_WR);
   std::array<char, 4096> unread;

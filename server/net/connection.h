@@ -65,14 +65,13 @@ class Connection {
     return waiting == Waiting::nothing && !closed && !state.close_after_reply &&
            unsent() < unsent_max;
   }
-  // What was sent and has not run, queued by MULTI as well.
+  // What was sent and has not run, queued by MULTI as well; and what a handshake takes.
   std::size_t input_bytes() const {
-    return input.capacity() + parser.memory_bytes() + state.multi.bytes();
+    return input.capacity() + parser.memory_bytes() + state.multi.bytes() + handshake_bytes_;
   }
   std::size_t output_bytes() const {
     return output.capacity() + postponed.capacity() - 2 * kWithoutMemory + waiting_wire_bytes_ +
-           state.unfinished.bytes() +
-           state.subscriptions.bytes();
+           state.unfinished.bytes() + state.subscriptions.bytes();
   }
   std::size_t buffer_bytes() const { return input_bytes() + output_bytes(); }
   void note_capacities();  // in `state`
@@ -81,6 +80,7 @@ class Connection {
   }
   int descriptor() const { return socket_.get(); }
   const TlsStream* tls() const { return tls_.get(); }  // null: there is none
+  bool handshaking() const { return tls_ && tls_->handshaking(); }
   // Closes the socket in a way that lets the peer read what was sent to it.
   void close();
 
@@ -106,6 +106,7 @@ class Connection {
   std::unique_ptr<TlsStream> tls_;
   std::size_t sent_ = 0;
   std::size_t waiting_wire_bytes_ = 0;
+  std::size_t handshake_bytes_ = 0;
 };
 
 }  // namespace sojourn::server

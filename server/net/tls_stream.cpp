@@ -82,6 +82,29 @@ Rule rule_for(TlsAuthClients clients) {
   return {SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, "yes"};
 }
 
+// --- what a peer may ask for ---
+
+// OpenSSL makes room for what the first message of a handshake announces, before it is here.
+constexpr std::size_t kRecordHeadBytes = 5;
+constexpr std::size_t kMessageHeadBytes = 4;
+
+std::size_t number_at(std::string_view bytes, std::size_t at, std::size_t count) {
+  std::size_t number = 0;
+  for (const char byte : bytes.substr(at, count)) {
+    number = number << 8 | static_cast<unsigned char>(byte);
+  }
+  return number;
+}
+
+// Called with whatever OpenSSL reads or writes. Messages after a handshake make it derive keys, so
+// that a read full of them would take long; when there are too many it finds no more.
+void count_message(int written, int, int type, const void*, std::size_t, SSL* session,
+                   void* heard) {
+  if (written != 0 || type != SSL3_RT_HANDSHAKE) return;
+  if (++*static_cast<int*>(heard) <= kHandshakeMessagesMax) return;
+  static_cast<TlsWork*>(BIO_get_data(SSL_get_rbio(session)))->incoming = {};
+}
+
 // --- the socket ---
 
 Received read_socket(int socket, char* into, std::size_t size) {
@@ -121,7 +144,10 @@ std::unique_ptr<TlsStream> TlsStream::accept(const TlsContext& context, TlsAuthC
                              reinterpret_cast<const unsigned char*>(rule.name.data()),
                              static_cast<unsigned>(rule.name.size()));
   SSL_set_accept_state(session.get());
-  return std::unique_ptr<TlsStream>(new TlsStream(std::move(session), work));
+  std::unique_ptr<TlsStream> stream(new TlsStream(std::move(session), work));
+  SSL_set_msg_callback(stream->session_.get(), count_message);
+  SSL_set_msg_callback_arg(stream->session_.get(), &stream->messages_);
+  return stream;
 }
 
 // --- in ---
@@ -133,18 +159,40 @@ Received TlsStream::receive(int socket, std::span<char> into) {
   if (shaking && !work_.may_shake_hands()) return {Kind::nothing};
   const Received read = read_socket(socket, work_.room(), kWireBytesMax);
   if (read.kind != Kind::bytes) return read;
-  if (!std::exchange(heard_, true) && work_.room()[0] != kTlsHandshake) {
-    spoken_to_plainly_ = true;
-    return fail("bytes without TLS");
+  const std::string_view bytes(work_.room(), read.bytes);
+  if (first_.size() < kRecordHeadBytes + kMessageHeadBytes && !begins_well(bytes)) {
+    return {Kind::failed};
   }
-  work_.incoming = {work_.room(), read.bytes};
+  // Nothing of it is for the next one, and nothing that was made for the last one for us.
+  work_.incoming = bytes;
+  work_.outgoing.clear();
+  messages_ = 0;
   const auto began =
       shaking ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point();
   const Received opened = open(into);
+  work_.incoming = {};
   if (shaking) work_.shook_hands(std::chrono::steady_clock::now() - began);
   // Its part of a handshake, and alerts after a failure, too.
   if (!hand_over(socket)) return {Kind::failed};
   return opened;
+}
+
+// Of the heads of the first record and message, which may come byte by byte.
+bool TlsStream::begins_well(std::string_view bytes) {
+  first_ += bytes.substr(0, kRecordHeadBytes + kMessageHeadBytes - first_.size());
+  if (first_[0] != kTlsHandshake) {
+    spoken_to_plainly_ = true;
+    fail("bytes without TLS");
+    return false;
+  }
+  const bool short_record =
+      first_.size() >= kRecordHeadBytes && number_at(first_, 3, 2) < kMessageHeadBytes;
+  const bool whole = first_.size() == kRecordHeadBytes + kMessageHeadBytes;
+  if (short_record || (whole && number_at(first_, 6, 3) > kHelloBytesMax)) {
+    fail("no hello is like this");
+    return false;
+  }
+  return true;
 }
 
 // All that came is decrypted, or kept by OpenSSL as the begin of a record.
@@ -162,6 +210,7 @@ Received TlsStream::open(std::span<char> into) {
     // What comes is never more than fits, so it cannot end for lack of room.
   } while (error == SSL_ERROR_NONE &&
            (!work_.incoming.empty() || SSL_has_pending(session_.get()) == 1));
+  if (messages_ > kHandshakeMessagesMax) return fail("too many handshake messages at once");
   if (error == SSL_ERROR_ZERO_RETURN) {
     ended_ = true;
   } else if (error != SSL_ERROR_NONE && error != SSL_ERROR_WANT_READ) {
@@ -185,7 +234,9 @@ Sent TlsStream::send(int socket, std::string_view plain, std::size_t& gone) {
     if (plain.empty()) return Sent::all;
     const std::size_t bytes = std::min({plain.size(), left_now, kSealedAtOnceMax});
     if (bytes == 0 || handshaking_) return Sent::some;
-    if (!seal(plain.substr(0, bytes)) || !hand_over(socket)) return Sent::failed;
+    const bool sealed = seal(plain.substr(0, bytes));
+    // An alert, if it has failed.
+    if (!hand_over(socket) || !sealed) return Sent::failed;
     in_waiting_ = bytes;
     left_now -= bytes;
   }
@@ -228,6 +279,7 @@ bool TlsStream::hand_over(int socket) {
 
 void TlsStream::say_goodbye(int socket) {
   if (handshaking_ || !trouble_.empty() || !waiting_.empty()) return;
+  work_.outgoing.clear();
   ERR_clear_error();
   SSL_shutdown(session_.get());
   hand_over(socket);

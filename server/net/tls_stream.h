@@ -55,6 +55,7 @@ class TlsStream {
 
   TlsStream(Pointer session, TlsWork& work) : session_(std::move(session)), work_(work) {}
 
+  bool begins_well(std::string_view bytes);
   Received open(std::span<char> into);
   bool seal(std::string_view plain);
   bool hand_over(int socket);
@@ -67,7 +68,8 @@ class TlsStream {
   std::size_t in_waiting_ = 0;  // of `plain`, from its front, is in there
   std::string trouble_;
   bool handshaking_ = true;
-  bool heard_ = false;
+  std::string first_;  // what came first, as far as it is looked at
+  int messages_ = 0;   // of handshakes, in what was read last
   bool ended_ = false;
   bool spoken_to_plainly_ = false;
 };

@@ -42,6 +42,15 @@ inline constexpr std::size_t kSealedAtOnceMax = 64 * 1024;
 inline constexpr std::size_t kSealedBytesMin = 16 * 1024;
 inline constexpr std::size_t kSealedOfOneMax = 256 * 1024;
 inline constexpr std::size_t kSealedPerTurnMax = 1024 * 1024;
+// The longest first message of a handshake: OpenSSL makes room for what it announces. Real ones
+// have at most some kilobytes. And a client's certificate with those that vouch for it.
+inline constexpr std::size_t kHelloBytesMax = 16 * 1024;
+inline constexpr std::size_t kClientCertificatesBytesMax = 32 * 1024;
+// What a connection takes until its handshake is done, more or less: OpenSSL does not tell.
+inline constexpr std::size_t kHandshakeBytes = 40 * 1024;
+// Messages of a handshake, or of new keys, in one read; a whole handshake has at most six. The
+// work for one takes some ten microseconds.
+inline constexpr int kHandshakeMessagesMax = 8;
 // A connection with more of it waiting is not read any more, but closed. One that only asks and
 // reads has little more than kSealedAtOnceMax.
 inline constexpr std::size_t kWaitingWireBytesMax = 256 * 1024;

@@ -77,8 +77,7 @@ void Worker::end_unauthenticated(Time now) {
     const auto found = connections_.find(unauthenticated_.front().second);
     unauthenticated_.pop_front();
     if (allowed.count() == 0 || found == connections_.end()) continue;
-    const TlsStream* const tls = found->second->tls();
-    const bool shaking = tls != nullptr && tls->handshaking();
+    const bool shaking = found->second->handshaking();
     if (!shaking && !unauthenticated(*found->second)) continue;
     WorkerMetrics::add(metrics_.unauthenticated_disconnections);
     services_.log.verbose("{} has not {} in time: connection closed",
@@ -174,7 +173,8 @@ void Worker::relieve_memory() {
     if (connection.closed || connection.buffer_bytes() < kBuffersWorthClosing) {
       return std::pair(false, std::size_t{0});
     }
-    return std::pair(unauthenticated(connection), connection.buffer_bytes());
+    return std::pair(unauthenticated(connection) || connection.handshaking(),
+                     connection.buffer_bytes());
   };
   while (shared_.buffers.bytes() > settings_->connection_buffers_budget) {
     const auto largest = std::ranges::max_element(connections_, {}, rank);

@@ -210,7 +210,7 @@ constexpr Directive kDirectives[] = {
     setting<&Settings::tls_dh_params_file>("tls-dh-params-file", text(),
                                            "Parameters for DHE ciphers of TLS 1.2 (PEM).", kTls),
     setting_of<&Settings::tls_auth_clients, kAuthClients>(
-        "tls-auth-clients", "Whether a client must show a certificate, or may."),
+        "tls-auth-clients", "Whether a client must show a certificate, or may.", kTls),
     setting<&Settings::tls_protocols>(
         "tls-protocols", text(), "Of TLSv1, TLSv1.1, TLSv1.2, TLSv1.3; empty: the last two.", kTls),
     setting<&Settings::tls_ciphers>("tls-ciphers", text(),

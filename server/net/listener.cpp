@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "server/base/check.h"
 #include "server/net/protected_mode.h"
 #include "server/net/socket.h"
 
@@ -102,7 +103,9 @@ void Listener::admit(FileDescriptor accepted, bool tls) {
     if (!denial.empty()) return reject(accepted, denial, tls);
   }
   WorkerMetrics::add(workers_.front()->metrics().connections_received);
-  choose_worker().adopt(std::move(accepted), tls ? shared_.tls.get() : nullptr);
+  auto context = tls ? shared_.tls.get() : nullptr;
+  CHECK(!tls || context != nullptr);  // without it he would be spoken to plainly
+  choose_worker().adopt(std::move(accepted), std::move(context));
 }
 
 void Listener::reject(const FileDescriptor& accepted, std::string_view error, bool tls) {

@@ -4,6 +4,7 @@
 #include <openssl/decoder.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
@@ -13,6 +14,7 @@
 
 #include "server/base/numbers.h"
 #include "server/net/openssl_error.h"
+#include "server/net/worker_limits.h"
 
 namespace sojourn::server {
 
@@ -35,6 +37,22 @@ Error wrong(std::string what) { return {Errc::invalid_argument, std::move(what)}
 // With OpenSSL's reason.
 Error refused(std::string_view what) {
   return wrong(fmt::format("{}: {}", what, take_openssl_error()));
+}
+
+// A FIFO, say, would be waited for without end. That there is no such file its reader tells.
+bool can_be_read(const std::string& path) {
+  struct stat found {};
+  return ::stat(path.c_str(), &found) != 0 || S_ISREG(found.st_mode);
+}
+
+Result<void> check_files(SSL_CTX*, const Settings& settings) {
+  for (const std::string* name : {&settings.tls_cert_file, &settings.tls_key_file,
+                                  &settings.tls_ca_cert_file, &settings.tls_dh_params_file}) {
+    if (name->empty()) continue;
+    const std::string path = settings.path_of(*name);
+    if (!can_be_read(path)) return wrong(path + " is not a regular file");
+  }
+  return {};
 }
 
 Result<std::array<bool, kProtocols.size()>> chosen_protocols(std::string_view words) {
@@ -168,6 +186,7 @@ void set_up_manners(SSL_CTX* context, const Settings& settings) {
   }
   // Two buffers of 17 KiB each, which an idle connection would keep.
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_max_cert_list(context, kClientCertificatesBytesMax);
 }
 
 Result<void> check_that_all_is_given(const Settings& settings) {
@@ -193,8 +212,8 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::make(const Settings& setti
   if (!context) return refused("Failed to set up OpenSSL");
   set_up_manners(context.get(), settings);
   set_up_resumption(context.get(), settings);
-  for (const auto step :
-       {choose_protocols, choose_ciphers, load_key, load_authorities, load_dh_parameters}) {
+  for (const auto step : {check_files, choose_protocols, choose_ciphers, load_key, load_authorities,
+                          load_dh_parameters}) {
     if (auto done = step(context.get(), settings); !done) return done.error();
   }
   return std::shared_ptr<const TlsContext>(new TlsContext(std::move(context)));

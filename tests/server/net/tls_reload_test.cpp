@@ -1,6 +1,7 @@
 // Certificates and the rest of TLS, exchanged while the server runs.
 
 #include <openssl/ssl.h>
+#include <sys/stat.h>
 
 #include <atomic>
 #include <filesystem>
@@ -73,6 +74,29 @@ TEST_F(TlsReload, NeedsSomebodyWhoVouchesForClients) {
   EXPECT_EQ(set({{"tls-ca-cert-file", ""}}), refusal("tls-ca-cert-file"));
   EXPECT_EQ(set({{"tls-ca-cert-file", ""}, {"tls-auth-clients", "no"}}), "OK");
   EXPECT_TRUE(serves({}));
+}
+
+TEST_F(TlsReload, AsksForNoCertificatesThatNobodyCouldVouchFor) {
+  start_tls();
+  EXPECT_EQ(set({{"tls-ca-cert-file", ""}}), "OK");
+  EXPECT_EQ(set({{"tls-auth-clients", "yes"}}), refusal("tls-auth-clients"));
+  EXPECT_EQ(set({{"tls-auth-clients", "optional"}}), refusal("tls-auth-clients"));
+  EXPECT_TRUE(serves({}));
+  EXPECT_EQ(set({{"tls-auth-clients", "yes"}, {"tls-ca-cert-file", "ca.crt"}}), "OK");
+  EXPECT_FALSE(serves({}));
+}
+
+// Opening one would not return.
+TEST_F(TlsReload, ReadsRegularFilesOnly) {
+  start_tls();
+  const std::string before = serial();
+  ASSERT_EQ(::mkfifo((directory / "fifo").c_str(), 0600), 0);
+  for (const char* name :
+       {"tls-cert-file", "tls-key-file", "tls-ca-cert-file", "tls-dh-params-file"}) {
+    EXPECT_EQ(set({{name, "fifo"}}), refusal(name));
+  }
+  EXPECT_NE(logged().find("fifo is not a regular file"), std::string::npos);
+  EXPECT_EQ(serial(), before);
 }
 
 TEST_F(TlsReload, OpensAKeyWithItsPasswordOnly) {

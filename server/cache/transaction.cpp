@@ -118,7 +118,11 @@ void Transaction::file(const Key& key) {
 
 void Transaction::mark_dirty(const Key& key, Entry& entry) {
   asked_for_ = true;
-  if (entry.dirty()) return;
+  if (entry.dirty()) {
+    // Who has read it in the midst of these commands is to be told of this change, too.
+    if (readers_ != nullptr) changes_.push_back({.kind = Change::Kind::small_touch, .key = key});
+    return;
+  }
   entry.set_dirty(true);
   changes_.push_back({.kind = Change::Kind::record, .key = key});
 }

@@ -29,8 +29,13 @@ JournalPosition Transaction::finish() {
   }
   if (events_ != nullptr) [[unlikely]]
     keyspace_.impl_->events.queue(std::move(*events_), position);
+  const bool tracked = (!changes_.empty() || remapped) && keyspace_.impl_->tracking.any();
+  // Before anybody can change the keys again: his reply may leave at once, and who has read them
+  // until now must hear of it before he hears of anything later.
+  if (tracked) [[unlikely]]
+    take_readers();
   unlock();
-  if ((!changes_.empty() || remapped) && keyspace_.impl_->tracking.any()) [[unlikely]]
+  if (tracked) [[unlikely]]
     tell_readers(remapped);
   if (events_ != nullptr) [[unlikely]]
     keyspace_.impl_->events.tell();
@@ -63,7 +68,6 @@ void Transaction::take_readers() {
 // not tell then.
 void Transaction::tell_readers(bool all_changed) {
   Tracking& tracking = keyspace_.impl_->tracking;
-  take_readers();
   if (readers_ != nullptr) tracking.tell_readers(readers_->taken, by_);
   if (tracking.prefixes().count() != 0) tracking.tell_subscribers(changed_names(0), by_);
   if (all_changed) tracking.all_changed();

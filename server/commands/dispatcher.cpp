@@ -149,6 +149,10 @@ Verdict Dispatcher::turn_away(Request& request) {
   // It may have been begun when it was still let pass.
   request.connection.unfinished.request.reset();
   request.connection.awaited.reset();
+  request.connection.first_run_at = Time{};
+  if (std::exchange(request.connection.blocked, false)) {
+    services_.blocked->remove(request.connection.id);
+  }
   const Command* const command = request.command;
   if (command != nullptr && (command->flags & kRunsQueue) != 0) abort_exec(request);
   return Verdict::refuse;

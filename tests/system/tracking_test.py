@@ -49,6 +49,12 @@ SCRIPTS = {
         cache   SET b 1
         cache   GET b
         cache   EXEC
+        cache   MULTI
+        cache   SET b 2
+        cache   GET b
+        cache   SET b 3
+        cache   EXEC
+        other   SET b 4
         other   MULTI
         other   SET a 1
         other   SET b 1

@@ -49,6 +49,15 @@ TEST_F(WaitCommands, UnblockMayEndThemByAnError) {
   }
 }
 
+TEST_F(WaitCommands, EndWithThePermissionToWait) {
+  const std::vector<std::string> wait{"WAIT", "1", "0"};
+  EXPECT_FALSE(other.try_raw(wait));
+  EXPECT_EQ(run("ACL SETUSER default -wait"), "OK");
+  EXPECT_THAT(other.try_raw(wait).value(), ::testing::StartsWith("-NOPERM "));
+  EXPECT_FALSE(other.state.blocked);
+  EXPECT_EQ(services->blocked->count(), 0u);
+}
+
 TEST_F(WaitCommands, AreShownWhileTheyWait) {
   EXPECT_FALSE(other.try_raw({"WAIT", "1", "0"}));
   EXPECT_THAT(run("CLIENT LIST ID 2"), HasSubstr(" flags=b "));

@@ -185,7 +185,10 @@ Result<void> Users::replace(std::string_view text, std::string_view path, bool a
                    "WARNING: ACL errors detected, no change to the previously active ACL "
                    "rules was performed");
   }
-  fresh.try_emplace(std::string(kDefault), std::make_shared<const User>(plain_default("")));
+  // A file that says nothing of the default user leaves him the password there is. (Redis takes it
+  // away, and lets everybody in.)
+  fresh.try_emplace(std::string(kDefault),
+                    std::make_shared<const User>(plain_default(requirepass_)));
   users_ = std::move(fresh);
   publish();
   return {};

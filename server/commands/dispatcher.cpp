@@ -146,8 +146,13 @@ Verdict Dispatcher::admit(Request& request, std::uint64_t more_flags) {
 // The reply says why.
 Verdict Dispatcher::turn_away(Request& request) {
   request.rejected = true;
-  // It may have been begun when it was still let pass.
-  request.connection.unfinished.request.reset();
+  // It may have been begun when it was still let pass. A part of its reply may have left, and
+  // nothing that is no part of it may follow.
+  if (request.connection.unfinished.request != nullptr) {
+    request.connection.unfinished.request.reset();
+    request.connection.close_after_reply = true;
+    request.reply.out().resize(request.reply_begin);
+  }
   request.connection.awaited.reset();
   request.connection.first_run_at = Time{};
   if (std::exchange(request.connection.blocked, false)) {
@@ -335,17 +340,16 @@ void Dispatcher::account(Request& request) {
 void Dispatcher::log_slow(const Request& request, std::int64_t took_us) {
   const Command& command = *request.command;
   if ((command.flags & kSkipSlowlog) != 0) return;
-  const bool secret = (command.flags & (kWrite | kReadOnly | kSecretWords)) != 0;
+  const bool secret = (command.flags & kSecretWords) != 0 ||
+                      (settings_->log_redact && (command.flags & (kWrite | kReadOnly)) != 0);
   const auto names = static_cast<std::size_t>(command.name_words());
-  services_.slowlog.add(
-      {.id = 0,
-       .at = request.now,
-       .took = std::chrono::microseconds(took_us),
-       .words =
-           redact(request.words, settings_->log_redact && secret ? names : request.words.size()),
-       .peer = request.connection.peer_address,
-       .connection_name = request.connection.name},
-      settings_->slowlog_max_len);
+  services_.slowlog.add({.id = 0,
+                         .at = request.now,
+                         .took = std::chrono::microseconds(took_us),
+                         .words = redact(request.words, secret ? names : request.words.size()),
+                         .peer = request.connection.peer_address,
+                         .connection_name = request.connection.name},
+                        settings_->slowlog_max_len);
 }
 
 }  // namespace sojourn::server

@@ -28,10 +28,10 @@ Verdict examine(Request& request) {
     connection.close_after_reply = true;
     return refuse(request, kNoLogin);
   }
-  if (!connection.authenticated && !services.users->open()) {
+  const User& user = *connection.user;
+  if (!connection.authenticated && !(user.enabled() && user.needs_no_password())) {
     return has(request, kNoAuth) ? Verdict::pass : refuse(request, kNoLogin);
   }
-  const User& user = *connection.user;
   if (user.unrestricted()) {
     connection.unrestricted_in = request.generation;
     return Verdict::pass;

@@ -148,6 +148,15 @@ TEST_F(AllUsers, WhomAFileNamesAgainStaysTheSameOne) {
   EXPECT_EQ(users_.lines().size(), 3u) << "the default user is there whatever the file says";
 }
 
+TEST_F(AllUsers, AFileThatDoesNotNameTheDefaultOneLeavesHimHisPassword) {
+  users_.follow_requirepass("secret");
+  EXPECT_EQ(replace("user alice on nopass +get"), "OK");
+  EXPECT_NE(users_.log_in("default", "secret"), nullptr);
+  EXPECT_EQ(users_.log_in("default", ""), nullptr);
+  EXPECT_FALSE(users_.open());
+  EXPECT_FALSE(users_.unprotected());
+}
+
 TEST_F(AllUsers, OfLinesMayBeTheDefaultOne) {
   users_.follow_requirepass("secret");
   const std::vector<Words> lines{{"alice", "on", "(+get", "~a)"}, {"default", "on", ">other"}};

@@ -19,7 +19,6 @@ class TlsStrangers : public TlsTest {
   std::string hello() {
     TlsPeer peer = begin();
     BIO* const held = BIO_new(BIO_s_mem());
-    BIO_up_ref(SSL_get_rbio(peer.ssl()));
     SSL_set0_wbio(peer.ssl(), held);
     peer.say_hello();
     char* bytes = nullptr;

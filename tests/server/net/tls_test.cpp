@@ -67,7 +67,6 @@ TEST_F(Tls, RunsWhatComesTogetherWithTheEndOfTheHandshake) {
   TlsPeer peer = begin();
   // Keeps the client's last flight back until the request is behind it.
   BIO* const held = BIO_new(BIO_s_mem());
-  BIO_up_ref(SSL_get_rbio(peer.ssl()));
   SSL_set0_wbio(peer.ssl(), held);
   const auto let_go = [&] {
     char* bytes = nullptr;
@@ -208,7 +207,6 @@ TEST_F(Tls, CarriesBytesThatComeOneByOne) {
   start_tls();
   TlsPeer peer = begin();
   BIO* const held = BIO_new(BIO_s_mem());
-  BIO_up_ref(SSL_get_rbio(peer.ssl()));
   SSL_set0_wbio(peer.ssl(), held);
   const auto drip = [&] {
     char byte = 0;

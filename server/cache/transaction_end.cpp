@@ -29,14 +29,13 @@ JournalPosition Transaction::finish() {
   }
   if (events_ != nullptr) [[unlikely]]
     keyspace_.impl_->events.queue(std::move(*events_), position);
-  const bool tracked = (!changes_.empty() || remapped) && keyspace_.impl_->tracking.any();
   // Before anybody can change the keys again: his reply may leave at once, and who has read them
-  // until now must hear of it before he hears of anything later.
-  if (tracked) [[unlikely]]
+  // until now must be told before he hears of anything later.
+  if ((!changes_.empty() || remapped) && keyspace_.impl_->tracking.any()) [[unlikely]] {
     take_readers();
-  unlock();
-  if (tracked) [[unlikely]]
     tell_readers(remapped);
+  }
+  unlock();
   if (events_ != nullptr) [[unlikely]]
     keyspace_.impl_->events.tell();
   if (remapped) keyspace_.impl_->parts_generation.fetch_add(1, std::memory_order_release);

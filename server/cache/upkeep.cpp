@@ -48,12 +48,17 @@ bool Keyspace::Impl::expire_shard(std::size_t index, DueSlot slot, Time now) {
   if (expired.empty()) return false;
   const bool noted = note_expired(expired);
   const std::vector<std::string> read = names_if_tracked(expired);
-  Journal::Unit unit(journal);
-  for (const auto& [id, entry] : expired) {
-    if (alive(id)) unit.erase(id, entry->key(), entry->touch_row());
-    if (alive(id) && entry->large_hash() != nullptr) {
-      unit.erase_collection(entry->large_hash()->collection());
+  {
+    Journal::Unit unit(journal);
+    for (const auto& [id, entry] : expired) {
+      if (!alive(id)) continue;
+      unit.erase(id, entry->key(), entry->touch_row());
+      if (const LargeHash* const hash = entry->large_hash()) {
+        unit.erase_collection(hash->collection());
+      }
     }
+  }
+  for (const auto& [id, entry] : expired) {
     note_gone(id, entry->key(), index);
     if (!shard.warm) {
       // The record may still be found on disk by whoever is loading: remember that it is gone.
@@ -63,8 +68,8 @@ bool Keyspace::Impl::expire_shard(std::size_t index, DueSlot slot, Time now) {
     }
     release(entry);
   }
+  tell_readers(read);  // before anybody can find them gone
   guard.unlock();
-  tell_readers(read);
   if (noted) events.tell();
   return true;
 }

@@ -84,9 +84,9 @@ void RequestParser::drop_large_room() {
 }
 
 std::size_t RequestParser::memory_bytes() const {
-  constexpr std::size_t kWithoutMemory = std::string().capacity();
+  const std::size_t without_memory = std::string().capacity();
   return words_.capacity() * sizeof(words_[0]) + pieces_.capacity() * sizeof(pieces_[0]) +
-         unquoted_.capacity() + error_.capacity() - 2 * kWithoutMemory;
+         unquoted_.capacity() + error_.capacity() - 2 * without_memory;
 }
 
 void RequestParser::trim() {

@@ -97,7 +97,7 @@ class Connection {
 
  private:
   // A string's capacity while it has no memory of its own.
-  static constexpr std::size_t kWithoutMemory = std::string().capacity();
+  static inline const std::size_t kWithoutMemory = std::string().capacity();
 
   Sent send_by_tls();
   Received receive_by_tls(std::span<char> into);

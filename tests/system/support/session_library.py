@@ -15,9 +15,10 @@ from .waiting import wait_until
 
 IDLE_SECONDS = 1000
 ANSWER_SECONDS = 60
-# Times, ids and tokens, which are never the same twice. An id may begin as a number does.
+# Times, ids and tokens, which are never the same twice. An id may begin as a number does; Django's
+# signatures have their second in base 62 between colons.
 RANDOM = re.compile(
-    r"\d{4}-\d\d-\d\dT[\d:.]+Z|[0-9A-Za-z_,+/=-]{20,}|\d{10,}(\.\d+)?"
+    r"\d{4}-\d\d-\d\dT[\d:.]+Z|[0-9A-Za-z_,+/=-]{20,}|\d{10,}(\.\d+)?|(?<=:)[0-9A-Za-z]{6}(?=:)"
 )
 READ_ALL = {
     b"string": ("GET",),

@@ -71,6 +71,9 @@ def parse(data, at=0):
         return _parse_bulk(kind, data, int(line), after)
     if kind in _AGGREGATES:
         return _parse_aggregate(kind, data, int(line), after)
+    if kind == b"|":  # what is said about the reply that follows
+        _, after = _parse_aggregate(b"%", data, int(line), after)
+        return parse(data, after)
     raise ValueError(f"no reply begins like this: {bytes(data[at : at + 40])!r}")
 
 

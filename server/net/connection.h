@@ -94,6 +94,7 @@ class Connection {
   bool runnable = false;
   bool unpublished = false;
   bool overrun = false;
+  bool shakes_hands_later = false;
 
  private:
   // A string's capacity while it has no memory of its own.

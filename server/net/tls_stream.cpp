@@ -156,7 +156,6 @@ Received TlsStream::receive(int socket, std::span<char> into) {
   // Who makes us answer (by asking for new keys again and again) and does not read is no client.
   if (waiting_.size() > kWaitingWireBytesMax) return fail("it sends and does not read");
   const bool shaking = handshaking_;
-  if (shaking && !work_.may_shake_hands()) return {Kind::nothing};
   const Received read = read_socket(socket, work_.room(), kWireBytesMax);
   if (read.kind != Kind::bytes) return read;
   const std::string_view bytes(work_.room(), read.bytes);

@@ -30,7 +30,7 @@ class TlsStream {
                                            TlsWork& work);
 
   // Reads and decrypts what one system call takes; `into` must have kReadBytesMax of room. Goes on
-  // with the handshake, too, and sends its part of it: `nothing` if this turn has no time for that.
+  // with the handshake, too, and sends its part of it.
   Received receive(int socket, std::span<char> into);
   // Encrypts and sends from the front of `plain`, which is all that is unsent: each time what the
   // last one has left, and perhaps more behind it. `gone` is how much of it is on its way.

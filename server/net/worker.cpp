@@ -162,14 +162,17 @@ void Worker::serve_ready() {
     ready_count_ = std::max(ready_count_, 0);
   }
   begin_requests();
-  while (next_ready_ < ready_count_) {
+  while (next_ready_ < ready_count_ || may_go_on_with_handshakes()) {
     if (!time_for_requests()) return schedule_turn();
     receive_group();
     run_group();
   }
+  if (!handshakes_.empty()) [[unlikely]]
+    schedule_turn();
 }
 
 void Worker::receive_group() {
+  while (may_go_on_with_handshakes() && lookahead_.has_room()) go_on_with_handshake();
   while (next_ready_ < ready_count_ && lookahead_.has_room()) {
     const epoll_event& event = ready_[next_ready_++];
     auto* const connection = static_cast<Connection*>(event.data.ptr);
@@ -225,8 +228,33 @@ void Worker::serve(Connection& connection, std::uint32_t events) {
   events &= connection.interest | EPOLLHUP | EPOLLERR;
   if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
     if ((connection.interest & EPOLLIN) == 0) return close_now(connection);
-    receive(connection);
+    if (connection.handshaking() && !tls_work_.may_shake_hands()) [[unlikely]] {
+      put_off_handshake(connection);
+    } else {
+      receive(connection);
+    }
   }
+  touch(connection);
+}
+
+// Thousands may begin at once. Those who wait are not asked for meanwhile: they would be ready in
+// every turn, before all others.
+void Worker::put_off_handshake(Connection& connection) {
+  connection.shakes_hands_later = true;
+  handshakes_.push_back(connection.state.id);
+}
+
+bool Worker::may_go_on_with_handshakes() const {
+  return !handshakes_.empty() && tls_work_.may_shake_hands();
+}
+
+void Worker::go_on_with_handshake() {
+  const auto found = connections_.find(handshakes_.front());
+  handshakes_.pop_front();
+  if (found == connections_.end() || found->second->closed) return;
+  Connection& connection = *found->second;
+  connection.shakes_hands_later = false;
+  receive(connection);
   touch(connection);
 }
 
@@ -312,7 +340,7 @@ void Worker::release_held() {
 
 void Worker::update_interest(Connection& connection, JournalPosition released) {
   std::uint32_t wanted = 0;
-  if (!draining_ && !connection.ending && !connection.backlog &&
+  if (!draining_ && !connection.ending && !connection.backlog && !connection.shakes_hands_later &&
       connection.may_run(unsent_max(connection))) {
     wanted |= EPOLLIN;
   }

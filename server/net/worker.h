@@ -108,6 +108,9 @@ class Worker {
   void begin_requests();
   bool time_for_requests() const;
   void schedule_turn();
+  void put_off_handshake(Connection& connection);
+  bool may_go_on_with_handshakes() const;
+  void go_on_with_handshake();
   void serve(Connection& connection, std::uint32_t events);
   void end_turn();
   void settle();
@@ -203,6 +206,7 @@ class Worker {
   std::vector<std::uint64_t> buried_;   // closed; their memory goes at the end of the turn
   using Due = std::pair<Time, std::uint64_t>;
   std::priority_queue<Due, std::vector<Due>, std::greater<>> waiting_until_;
+  std::deque<std::uint64_t> handshakes_;  // that wait for their turn, and epoll is not asked
   std::deque<Due> unauthenticated_;  // or shaking hands; in order of their deadlines
   bool turn_scheduled_ = false;
   bool upkeep_scheduled_ = false;

@@ -194,19 +194,6 @@ TEST_F(TlsStreams, DoNotTakeAnothersBytesForTheirOwn) {
 
 // --- how much is done at once ---
 
-TEST_F(TlsStreams, PutAHandshakeOffWhenATurnHasHadEnoughOfThem) {
-  Pair served = shaken_pair();
-  Pair waiting = connect_pair();
-  waiting.peer.say_hello();
-  work.shook_hands(kHandshakesTimeMax);
-  EXPECT_EQ(receive(waiting), Kind::nothing);
-  EXPECT_FALSE(waiting.peer.has_news());
-  served.peer.send("\r\n");
-  EXPECT_EQ(receive(served), Kind::bytes);
-  shake_hands(waiting);
-  EXPECT_FALSE(waiting.stream->handshaking());
-}
-
 TEST_F(TlsStreams, RenewKeysSomeTimesInOneReadOnly) {
   Pair pair = shaken_pair();
   for (int i = 0; i < 5; ++i) {

@@ -16,8 +16,6 @@
 namespace sojourn::server {
 namespace {
 
-// Redis's own redis.conf has 100 KiB. Keeps `include /dev/zero` from taking the memory.
-constexpr std::size_t kFileBytesMax = 4u << 20;
 // More is a file that includes itself.
 constexpr int kIncludeDepthMax = 16;
 // Enough to know a line by.
@@ -49,7 +47,7 @@ Result<std::string> read_all(int fd) {
     if (got < 0) return wrong(std::strerror(errno));
     if (got == 0) return text;
     text.append(part.data(), static_cast<std::size_t>(got));
-    if (text.size() > kFileBytesMax) return wrong("larger than 4 MiB, so no configuration");
+    if (text.size() > kConfigFileBytesMax) return wrong("larger than 64 MiB, so no configuration");
   }
 }
 

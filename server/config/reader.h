@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,10 @@
 #include "server/config/settings.h"
 
 namespace sojourn::server {
+
+// Redis's own redis.conf has 100 KiB, 100,000 users some 20 MiB. Keeps `include /dev/zero` from
+// taking the memory.
+inline constexpr std::size_t kConfigFileBytesMax = 64u << 20;
 
 // A whole file, as long as it is no larger than a configuration ever is; "-" is standard input.
 // An error's detail is the reason only ("No such file or directory").

@@ -145,6 +145,9 @@ Result<std::string> rewritten(std::string_view text, const Settings& settings,
 }
 
 Result<void> replace_file(const std::string& path, std::string_view text) {
+  if (text.size() > kConfigFileBytesMax) {
+    return Error{Errc::invalid_argument, "it would be larger than the 64 MiB that are read again"};
+  }
   struct stat old {};
   old.st_mode = S_IRUSR | S_IWUSR;
   old.st_uid = ::geteuid();

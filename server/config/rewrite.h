@@ -19,7 +19,7 @@ Result<std::string> rewritten(
 
 // Puts a new text in place of a file, so that after a crash either is there whole. The file keeps
 // its owner and mode; if there was none, it is for its owner only. An error's detail is the
-// system's.
+// system's, or that no server could read the text at its start (kConfigFileBytesMax).
 Result<void> replace_file(const std::string& path, std::string_view text);
 
 }  // namespace sojourn::server

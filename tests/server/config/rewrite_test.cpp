@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include "server/config/reader.h"
 #include "tests/server/config/config_support.h"
 
 namespace sojourn::server {
@@ -162,6 +163,14 @@ TEST_F(ConfigRewrite, LeavesNothingElseBehind) {
   rewritten();
   const std::filesystem::directory_iterator files(directory_.path());
   EXPECT_EQ(std::distance(begin(files), end(files)), 1);
+}
+
+TEST_F(ConfigRewrite, LeavesTheFileWhenItsNewTextCouldNotBeReadAgain) {
+  const std::string file = directory_.write("users.acl", "user old on\n");
+  EXPECT_FALSE(replace_file(file, std::string(kConfigFileBytesMax + 1, '#')));
+  EXPECT_EQ(directory_.content("users.acl"), "user old on\n");
+  EXPECT_TRUE(replace_file(file, std::string(kConfigFileBytesMax, '#')));
+  EXPECT_TRUE(read_config_file(file));
 }
 
 TEST(ConfigRewriteWithoutFile, IsRefused) {

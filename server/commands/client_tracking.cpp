@@ -309,6 +309,7 @@ void stop_tracking(Services& services, ConnectionState& connection) {
   all.end(reader(connection));
   mailbox(services, connection).remove_tracking(connection.id);
   connection.tracking.reset();
+  all.forget_if_last();
 }
 
 }  // namespace sojourn::server

@@ -7,10 +7,7 @@ namespace sojourn::server {
 
 void end_connection(Services& services, ConnectionState& connection) {
   forget_subscriptions(*services.channels, connection);
-  if (connection.tracking) {
-    stop_tracking(services, connection);
-    services.keyspace.tracking().forget_if_last();
-  }
+  stop_tracking(services, connection);
   if (connection.monitoring) stop_monitoring(services, connection);
   if (connection.blocked) services.blocked->remove(connection.id);
 }

@@ -226,6 +226,17 @@ TEST_F(ClientTrackingTest, WithBroadcastTellsOfAllKeysWithThePrefixes) {
   EXPECT_THAT(told_after("SET s:1 a"), IsEmpty());
 }
 
+TEST_F(ClientTrackingTest, ForgetsWhatWasReadWithTheLastThatTracks) {
+  Client& other = connect();
+  other.run("CLIENT TRACKING ON");
+  track();
+  cache.run("MGET s:1 s:2");
+  cache.run("CLIENT TRACKING OFF");
+  EXPECT_EQ(keyspace->tracking().readers().keys(), 2u);
+  other.run("RESET");
+  EXPECT_EQ(keyspace->tracking().readers().keys(), 0u);
+}
+
 TEST_F(ClientTrackingTest, WithBroadcastWithoutPrefixesTellsOfAllKeys) {
   track("BCAST NOLOOP");
   EXPECT_THAT(told_after("SET x a"), ElementsAre(invalid("x")));

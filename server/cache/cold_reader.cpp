@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "server/cache/large_hash.h"
+#include "server/cache/packed_deadlines.h"
 #include "server/cache/packed_hash.h"
 #include "server/cache/scored_member.h"
 
@@ -12,13 +13,15 @@ namespace {
 
 bool is_large(RecordType type) {
   return type == RecordType::large_hash || type == RecordType::large_set ||
-         type == RecordType::large_sorted_set;
+         type == RecordType::large_sorted_set || type == RecordType::large_timed_hash;
 }
 
 ValueType value_type(RecordType type) {
   switch (type) {
     case RecordType::hash:
     case RecordType::large_hash:
+    case RecordType::timed_hash:
+    case RecordType::large_timed_hash:
       return ValueType::hash;
     case RecordType::set:
     case RecordType::large_set:
@@ -71,15 +74,37 @@ Result<std::unique_ptr<LargeHash>> read_fields(const Record& record, Cursor& fie
   return hash;
 }
 
+// The deadlines of those fields, in order, until they end.
+Result<void> read_deadlines(LargeHash& hash, Cursor& fields, const std::atomic<bool>& stopping) {
+  hash.make_timed();
+  const auto prefix_bytes = collection_prefix(deadlines_of(hash.collection()));
+  const std::string_view prefix(prefix_bytes.data(), prefix_bytes.size());
+  for (fields.seek(prefix); fields.valid() && fields.key().starts_with(prefix); fields.next()) {
+    if (stopping) return Error{Errc::unavailable, "the server is stopping"};
+    const auto deadline = decode_field_deadline(fields.key(), fields.value());
+    if (!deadline) return deadline.error();
+    if (!hash.set_deadline(fields.key().substr(prefix.size()), *deadline)) {
+      return Error{Errc::damaged, "a deadline belongs to no field"};
+    }
+  }
+  if (auto failure = fields.failure()) return *failure;
+  return {};
+}
+
 Result<Entry*> make_large(std::string_view key, const Record& record, Cursor& fields,
                           const std::atomic<bool>& stopping, SlabHeap& heap,
                           const EncodingLimits& limits) {
   Form form(value_type(record.type), limits);
   auto hash = read_fields(record, fields, stopping, form);
   if (!hash) return hash.error();
+  const bool timed = record.type == RecordType::large_timed_hash;
+  if (timed) {
+    if (auto read = read_deadlines(**hash, fields, stopping); !read) return read.error();
+  }
   Entry* const entry = Entry::make(heap, key, sizeof(LargeHash*));
   entry->set_type(value_type(record.type));
   entry->set_large_hash(hash->release());
+  entry->set_timed(timed);
   entry->set_form(form.get());
   return entry;
 }
@@ -90,12 +115,17 @@ Result<Entry*> make_small(std::string_view key, const Record& record, SlabHeap& 
   if (type != ValueType::string && !packed_hash::well_formed(record.value)) {
     return Error{Errc::damaged, "the fields of a packed collection make no sense"};
   }
+  const bool timed = record.type == RecordType::timed_hash;
+  if (type != ValueType::string && packed_deadlines::timed(record.value) != timed) {
+    return Error{Errc::damaged, "the fields of a packed hash have deadlines that do not belong"};
+  }
   if (type == ValueType::sorted_set && !packed_scores::well_formed(record.value)) {
     return Error{Errc::damaged, "the scores of a packed sorted set make no sense"};
   }
   Entry* const entry = Entry::make(heap, key, record.value.size());
   std::memcpy(entry->value_data(), record.value.data(), record.value.size());
   entry->set_type(type);
+  entry->set_timed(timed);
   if (type == ValueType::string) return entry;
   Form form(type, limits);
   packed_hash::Reader reader(record.value);

@@ -5,6 +5,7 @@
 
 #include "server/base/check.h"
 #include "server/cache/large_hash.h"
+#include "server/cache/packed_deadlines.h"
 
 namespace sojourn::server {
 
@@ -17,7 +18,7 @@ Entry* Entry::make(SlabHeap& heap, std::string_view key, std::size_t value_bytes
   entry->deadline_ = kNoDeadline;
   entry->type_ = static_cast<std::uint64_t>(ValueType::string);
   entry->form_ = entry->large_ = 0;
-  entry->dirty_ = entry->touch_row_ = 0;
+  entry->dirty_ = entry->touch_row_ = entry->timed_ = 0;
   entry->lag_ms_ = 0;
   entry->version_ = 0;
   entry->long_sizes_ = long_sizes;
@@ -61,6 +62,16 @@ void Entry::set_large_hash(LargeHash* hash) {
   CHECK(value_bytes() == sizeof hash);
   std::memcpy(value_data(), &hash, sizeof hash);
   large_ = hash != nullptr;
+}
+
+Time Entry::nearest_of_fields() const {
+  const LargeHash* const large = large_hash();
+  return large != nullptr ? large->nearest_deadline() : packed_deadlines::nearest(value());
+}
+
+bool Entry::all_fields_due(Time now) const {
+  const LargeHash* const large = large_hash();
+  return large != nullptr ? large->all_due(now) : packed_deadlines::all_due(value(), now);
 }
 
 void Entry::take_properties(const Entry& other) {

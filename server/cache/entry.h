@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -23,6 +24,7 @@ enum class ValueType : std::uint8_t {
   absent,
   damaged,  // the record on disk cannot be read: never served, never taken for absent
 };
+static_assert(static_cast<int>(ValueType::absent) == 4, "see Entry::special()");
 
 // How Redis would hold a string, which OBJECT ENCODING tells.
 enum class StringForm : std::uint8_t {
@@ -49,7 +51,8 @@ enum class FieldsForm : std::uint8_t {
 // any address.
 //
 // A string's value is its bytes. A small hash's is its fields, packed (packed_hash.h); a large
-// hash's is a pointer to a LargeHash, which the entry owns. A set is a hash of its members, whose
+// hash's is a pointer to a LargeHash, which the entry owns. A hash is timed when fields of it have,
+// or had, deadlines: packed bytes then have the timed form. A set is a hash of its members, whose
 // values are empty; a sorted set is one whose values are scores, and whose fields stand in order
 // (scored_member.h).
 class Entry {
@@ -68,6 +71,8 @@ class Entry {
   Time deadline() const { return deadline_ == kNoDeadline ? kNever : from_unix_ms(deadline_); }
   bool has_deadline() const { return deadline_ != kNoDeadline; }
   bool expired(Time now) const { return deadline_ <= unix_ms(now); }
+  // Neither it nor the last of its fields has any time left.
+  bool gone(Time now) const { return expired(now) || (timed_ && all_fields_due(now)); }
   std::uint64_t version() const { return version_; }
   // Since it was last used; OBJECT IDLETIME. Kept in seconds.
   std::chrono::seconds idle(Time now) const;
@@ -98,6 +103,15 @@ class Entry {
   void set_form(StringForm form) { form_ = static_cast<std::uint64_t>(form); }
   void set_form(FieldsForm form) { form_ = static_cast<std::uint64_t>(form); }
 
+  bool timed() const { return timed_; }
+  void set_timed(bool on) { timed_ = on; }
+  // The nearest deadline of a field; kNever if none has one.
+  Time field_deadline() const { return timed_ ? nearest_of_fields() : kNever; }
+  // When somebody must look at it.
+  Time due() const { return std::min(deadline(), field_deadline()); }
+  // Not just a value to be found as long as its deadline has not passed: not present, or timed.
+  bool special() const { return ((type_ >> 2) | timed_) != 0; }
+
   // Of a large hash or set. Null for a small one.
   LargeHash* large_hash() const;
   void set_large_hash(LargeHash* hash);  // value_bytes() must be sizeof(hash)
@@ -112,7 +126,7 @@ class Entry {
   // There may be a row in Column::touches for it.
   bool touch_row() const { return touch_row_; }
   void set_touch_row(bool on) { touch_row_ = on; }
-  // Takes over everything but key, value and type.
+  // Takes over everything but key, value (and whether it is timed) and type.
   void take_properties(const Entry& other);
 
  private:
@@ -149,14 +163,18 @@ class Entry {
         std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count());
   }
   const char* data() const { return reinterpret_cast<const char*>(this) + head_bytes(long_sizes_); }
+  Time nearest_of_fields() const;
+  bool all_fields_due(Time now) const;
 
+  // type_ and timed_ stand in one word, so that special() is one comparison.
   std::int64_t deadline_ : 56;
   std::uint64_t type_ : 3;
   std::uint64_t form_ : 2;
   std::uint64_t large_ : 1;
   std::uint64_t dirty_ : 1;
+  std::uint64_t timed_ : 1;
+  std::uint64_t version_ : 52;  // a million changes a second for 142 years
   std::uint64_t touch_row_ : 1;
-  std::uint64_t version_ : 53;  // a million changes a second for 285 years
   std::uint64_t lag_ms_ : 10;
   std::uint64_t long_sizes_ : 1;
   std::uint32_t created_s_;

@@ -24,6 +24,23 @@ void HashView::for_each(
   while (reader.next()) visit(reader.name(), reader.value());
 }
 
+void HashView::for_each_until(
+    const std::function<void(std::string_view, std::string_view, Time)>& visit) const {
+  if (const LargeHash* const large = entry_->large_hash()) return large->for_each_until(visit);
+  packed_hash::Reader reader(entry_->value());
+  while (reader.next()) visit(reader.name(), reader.value(), reader.deadline());
+}
+
+Time HashView::deadline(std::string_view field) const {
+  if (!entry_->timed()) return kNever;
+  if (const LargeHash* const large = entry_->large_hash()) return large->deadline(field);
+  packed_hash::Reader reader(entry_->value());
+  while (reader.next()) {
+    if (reader.name() == field) return reader.deadline();
+  }
+  return kNever;
+}
+
 HashView::Field HashView::random(std::uint64_t random) const {
   if (const LargeHash* const large = entry_->large_hash()) return large->random(random);
   packed_hash::Reader reader(entry_->value());

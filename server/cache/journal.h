@@ -95,6 +95,8 @@ class Journal {
     void touch(DatabaseId database, std::string_view key, const Touch& touch);
     void put_field(std::uint64_t collection, std::string_view field, std::string_view value);
     void erase_field(std::uint64_t collection, std::string_view field);
+    void put_field_deadline(std::uint64_t collection, std::string_view field, Time deadline);
+    void erase_field_deadline(std::uint64_t collection, std::string_view field);
     void erase_collection(std::uint64_t collection);
     void erase_database(DatabaseId database);
     void put_meta(std::string_view name, std::string_view value);

@@ -68,6 +68,19 @@ void Journal::Unit::erase_field(std::uint64_t collection, std::string_view field
   if (batch != nullptr) batch->erase(Column::fields, {view(collection_prefix(collection)), field});
 }
 
+void Journal::Unit::put_field_deadline(std::uint64_t collection, std::string_view field,
+                                       Time deadline) {
+  Batch* const batch = changing();
+  if (batch == nullptr) return;
+  const auto prefix = collection_prefix(deadlines_of(collection));
+  batch->put(Column::fields, {view(prefix), field},
+             {view(encode_field_deadline(view(prefix), field, deadline))});
+}
+
+void Journal::Unit::erase_field_deadline(std::uint64_t collection, std::string_view field) {
+  erase_field(deadlines_of(collection), field);
+}
+
 void Journal::Unit::erase_collection(std::uint64_t collection) {
   Batch* const batch = changing();
   if (batch == nullptr) return;

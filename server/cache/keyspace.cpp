@@ -274,7 +274,7 @@ std::uint64_t Keyspace::scan(std::uint16_t database, std::uint64_t cursor, std::
         return std::uint64_t{shard.generation} << kGenerationShift | index << kTagBits | tag;
       }
       tag = part->table.visit_from<Entry>(tag, [&](const Entry& entry) {
-        if (!entry.present() || entry.expired(now)) return;
+        if (!entry.present() || entry.gone(now)) return;
         visit(entry);
         ++visited;
       });
@@ -295,7 +295,7 @@ std::size_t Keyspace::walk(std::uint16_t database, std::size_t shard, std::size_
     if (part == nullptr) continue;
     looked_at += part->table.size();
     part->table.visit_all<Entry>([&](const Entry& entry) {
-      if (entry.present() && !entry.expired(now)) visit(entry);
+      if (entry.present() && !entry.gone(now)) visit(entry);
     });
   }
   return shard < Impl::kShards ? shard : kNoShard;
@@ -366,6 +366,7 @@ std::size_t Keyspace::Totals::keys() const {
 Keyspace::Totals Keyspace::totals(const Transaction* within) const {
   Totals totals;
   totals.entry_bytes = Impl::kShards * (sizeof(Shard) + sizeof(DueSlot));
+  totals.expired_fields = impl_->expired_fields.load(std::memory_order_relaxed);
   totals.databases.resize(databases());
   for (std::size_t i = 0; i < Impl::kShards; ++i) {
     Shard& shard = impl_->shards[i];
@@ -385,7 +386,7 @@ Keyspace::Totals Keyspace::totals(const Transaction* within) const {
 }
 
 void Keyspace::reset_stats(const Transaction* within) {
-  impl_->cold_reads = 0;
+  impl_->cold_reads = impl_->expired_fields = 0;
   for (std::size_t i = 0; i < Impl::kShards; ++i) {
     Shard& shard = impl_->shards[i];
     const auto guard = lock_unless_held(shard, within);
@@ -404,7 +405,7 @@ bool Keyspace::upkeep(std::size_t worker, std::size_t workers, std::chrono::micr
   const auto end = std::chrono::steady_clock::now() + budget;
   const auto out_of_time = [&] { return std::chrono::steady_clock::now() >= end; };
   bool more = false;
-  if (impl_->active_expiry) more = impl_->expire(worker, workers, out_of_time);
+  if (impl_->active_expiry) more = impl_->expire(*this, worker, workers, out_of_time);
   more = impl_->clean_up(worker, workers, out_of_time) || more;
   more = impl_->make_way(worker, workers, out_of_time) || more;
   if (worker == 0 && impl_->has_garbage) more = impl_->drain_hashes() || more;

@@ -41,6 +41,7 @@ class Keyspace {
     std::uint64_t hits = 0;
     std::uint64_t misses = 0;
     std::uint64_t expired = 0;
+    std::uint64_t expired_fields = 0;  // of hashes
     // Now.
     std::uint64_t entry_bytes = 0;  // what entries, tables and due lists take
     struct Database {

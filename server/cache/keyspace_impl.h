@@ -49,10 +49,13 @@ struct Keyspace::Impl {
       due[shard].store(due_slot, std::memory_order_relaxed);
     }
   }
-  // The deadline of the entry found is as it says: files it. Under the shard's lock.
+  // The deadlines of the entry found are as it says: files it. Under the shard's lock.
   void file(std::size_t shard, const Shard::Found& found) {
-    if (!found.entry()->has_deadline()) return;
-    const DueSlot slot = due_time.slot_of(found.entry()->deadline());
+    file(shard, found, found.entry()->due());
+  }
+  void file(std::size_t shard, const Shard::Found& found, Time due_at) {
+    if (due_at == kNever) return;
+    const DueSlot slot = due_time.slot_of(due_at);
     found.place.lower_due(slot);
     found.part->due = std::min(found.part->due, slot);
     lower_due(shard, slot);
@@ -74,8 +77,18 @@ struct Keyspace::Impl {
     std::size_t moved_at = kShards;  // the next shard to make way for the evacuation of this number
     std::uint64_t evacuation = 0;
   };
-  bool expire(std::size_t worker, std::size_t workers, const std::function<bool()>& out_of_time);
-  bool expire_shard(std::size_t index, DueSlot slot, Time now);
+  // `keyspace` is whose this is.
+  bool expire(Keyspace& keyspace, std::size_t worker, std::size_t workers,
+              const std::function<bool()>& out_of_time);
+  bool expire_shard(Keyspace& keyspace, std::size_t index, DueSlot slot, Time now);
+  bool end_expired(std::size_t index, const std::vector<Shard::Expired>& expired);
+  // A key as it can be found again when no lock is held any more.
+  struct Named {
+    std::string name;
+    std::uint16_t database;
+  };
+  std::vector<Named> names_of(const std::vector<Shard::Expired>& entries) const;
+  void expire_fields(Keyspace& keyspace, const std::vector<Named>& hashes, Time now);
   void note_gone(DatabaseId id, std::string_view key, std::size_t shard);
   bool note_expired(const std::vector<Shard::Expired>& expired);
   std::vector<std::string> names_if_tracked(const std::vector<Shard::Expired>& expired) const;
@@ -107,6 +120,7 @@ struct Keyspace::Impl {
   std::atomic<bool> settled{true};
   KeyEvents events;
   Tracking tracking;
+  std::atomic<std::uint64_t> expired_fields{0};
   std::atomic<std::uint64_t> loaded{0};
   std::atomic<std::uint64_t> cold_reads{0};
   std::atomic<std::uint64_t> damaged{0};

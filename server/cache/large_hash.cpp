@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <random>
 
 #include "server/base/check.h"
@@ -12,26 +13,37 @@
 
 namespace sojourn::server {
 
-// One allocation: this head, the name's bytes, the value's.
+// One allocation: this head, the deadline if it has one, the name's bytes, the value's.
 struct LargeHash::Field {
-  std::uint32_t name_bytes;
+  std::uint32_t name_bytes : 31;
+  std::uint32_t timed : 1;
   std::uint32_t value_bytes;
 
-  static Field* make(std::string_view name, std::string_view value) {
+  static Field* make(std::string_view name, std::string_view value, Time deadline) {
+    CHECK(name.size() < std::size_t{1} << 31);
+    const bool timed = deadline != kNever;
     auto* const field =
-        static_cast<Field*>(std::malloc(sizeof(Field) + name.size() + value.size()));
+        static_cast<Field*>(std::malloc(head_bytes(timed) + name.size() + value.size()));
     CHECK(field != nullptr);
-    field->name_bytes = static_cast<std::uint32_t>(name.size());
+    field->name_bytes = static_cast<std::uint32_t>(name.size()) & 0x7fffffffu;
+    field->timed = timed;
     field->value_bytes = static_cast<std::uint32_t>(value.size());
+    if (timed) std::memcpy(static_cast<void*>(field + 1), &deadline, sizeof deadline);
     std::memcpy(field->data(), name.data(), name.size());
     std::memcpy(field->data() + name.size(), value.data(), value.size());
     return field;
   }
-  char* data() { return reinterpret_cast<char*>(this + 1); }
-  const char* data() const { return reinterpret_cast<const char*>(this + 1); }
+  static std::size_t head_bytes(bool timed) { return sizeof(Field) + timed * sizeof(Time); }
+  char* data() { return reinterpret_cast<char*>(this) + head_bytes(timed); }
+  const char* data() const { return reinterpret_cast<const char*>(this) + head_bytes(timed); }
   std::string_view name() const { return {data(), name_bytes}; }
   std::string_view value() const { return {data() + name_bytes, value_bytes}; }
-  std::size_t bytes() const { return sizeof(Field) + name_bytes + value_bytes; }
+  Time deadline() const {
+    Time deadline = kNever;
+    if (timed) std::memcpy(&deadline, static_cast<const void*>(this + 1), sizeof deadline);
+    return deadline;
+  }
+  std::size_t bytes() const { return head_bytes(timed) + name_bytes + value_bytes; }
 };
 
 // The fields by score. An item has a copy of the score, so that most comparisons look no further.
@@ -52,7 +64,37 @@ struct LargeHash::ByScore {
   CountedTree<Item, Less> tree;
 };
 
+// The fields that have deadlines, the nearest first.
+struct LargeHash::ByDeadline {
+  struct Item {
+    Time deadline;
+    const Field* field;
+
+    explicit Item(const Field* of = nullptr)
+        : deadline(of != nullptr ? of->deadline() : kNever), field(of) {}
+  };
+  struct Less {
+    bool operator()(const Item& a, const Item& b) const {
+      return a.deadline != b.deadline ? a.deadline < b.deadline
+                                      : std::less<const Field*>()(a.field, b.field);
+    }
+  };
+  std::size_t due(Time now) const {
+    return tree.count_before([&](const Item& item) { return item.deadline <= now; });
+  }
+  Item first() const {
+    Item first;
+    tree.visit(0, 1, false, [&](const Item& item) { first = item; });
+    return first;
+  }
+  CountedTree<Item, Less> tree;
+};
+
 namespace {
+
+// A random field is drawn as often as this before all are gone through: only hashes of which nearly
+// all fields are hidden come so far.
+constexpr int kDrawsMax = 128;
 
 // A scan looks at as many buckets as it shall visit fields, and at no fewer than these.
 constexpr std::size_t kBucketsScannedMin = 200;
@@ -81,7 +123,8 @@ LargeHash::~LargeHash() {
 }
 
 std::size_t LargeHash::bytes() const {
-  return bytes_ + (by_score_ != nullptr ? by_score_->tree.bytes() : 0);
+  return bytes_ + (by_score_ != nullptr ? by_score_->tree.bytes() : 0) +
+         (by_deadline_ != nullptr ? by_deadline_->tree.bytes() : 0);
 }
 
 SlotTable::Place LargeHash::find(Part& part, std::uint64_t hash, std::string_view name) const {
@@ -89,28 +132,51 @@ SlotTable::Place LargeHash::find(Part& part, std::uint64_t hash, std::string_vie
                                 [&](const Field& field) { return field.name() == name; });
 }
 
-std::optional<std::string_view> LargeHash::get(std::string_view name) const {
-  const std::uint64_t hash = hash_of(name, seed_);
-  const SlotTable::Place place = find(*parts_[index_of(hash)], hash, name);
-  if (!place) return std::nullopt;
-  return place.item<Field>()->value();
+bool LargeHash::is_hidden(const Field& field) const {
+  return field.timed != 0 && hides(field.deadline());
 }
 
-bool LargeHash::put(std::string_view name, std::string_view value) {
+const LargeHash::Field* LargeHash::find_visible(std::string_view name) const {
   const std::uint64_t hash = hash_of(name, seed_);
-  Field* const field = Field::make(name, value);
-  bytes_ += field->bytes();
+  const SlotTable::Place place = find(*parts_[index_of(hash)], hash, name);
+  if (!place || is_hidden(*place.item<Field>())) return nullptr;
+  return place.item<Field>();
+}
+
+std::optional<std::string_view> LargeHash::get(std::string_view name) const {
+  const Field* const field = find_visible(name);
+  return field != nullptr ? std::optional(field->value()) : std::nullopt;
+}
+
+void LargeHash::link(const Field& field) {
+  bytes_ += field.bytes();
+  if (by_score_ != nullptr) by_score_->tree.insert(ByScore::Item(&field));
+  if (field.timed == 0) return;
+  make_timed();
+  by_deadline_->tree.insert(ByDeadline::Item(&field));
+  hidden_ += is_hidden(field);
+}
+
+void LargeHash::unlink(const Field& field) {
+  bytes_ -= field.bytes();
+  if (by_score_ != nullptr) by_score_->tree.erase(ByScore::Item(&field));
+  if (field.timed == 0) return;
+  by_deadline_->tree.erase(ByDeadline::Item(&field));
+  hidden_ -= is_hidden(field);
+}
+
+bool LargeHash::put(std::string_view name, std::string_view value, Time deadline) {
+  const std::uint64_t hash = hash_of(name, seed_);
+  Field* const field = Field::make(name, value, deadline);
   Part* part = parts_[index_of(hash)].get();
   if (const SlotTable::Place place = find(*part, hash, name)) {
     Field* const old = place.item<Field>();
-    bytes_ -= old->bytes();
+    const bool is_new = is_hidden(*old);
     place.replace(field);
-    if (by_score_ != nullptr) {
-      by_score_->tree.erase(ByScore::Item(old));
-      by_score_->tree.insert(ByScore::Item(field));
-    }
+    unlink(*old);
+    link(*field);
     std::free(old);
-    return false;
+    return is_new;
   }
   // Thirty-two shared bits mean that the hashes collide, not that the part is large.
   while (part->table.size() >= kPartFields && part->depth < 32) {
@@ -118,23 +184,69 @@ bool LargeHash::put(std::string_view name, std::string_view value) {
     part = parts_[index_of(hash)].get();
   }
   part->table.insert(tag_of(hash, part->depth), field);
-  if (by_score_ != nullptr) by_score_->tree.insert(ByScore::Item(field));
+  link(*field);
   ++size_;
   return true;
+}
+
+void LargeHash::take_out(Part& part, const SlotTable::Place& place) {
+  Field* const field = place.item<Field>();
+  part.table.erase(place);
+  unlink(*field);
+  std::free(field);
+  --size_;
 }
 
 bool LargeHash::erase(std::string_view name) {
   const std::uint64_t hash = hash_of(name, seed_);
   Part& part = *parts_[index_of(hash)];
   const SlotTable::Place place = find(part, hash, name);
-  if (!place) return false;
-  Field* const field = place.item<Field>();
-  bytes_ -= field->bytes();
-  part.table.erase(place);
-  if (by_score_ != nullptr) by_score_->tree.erase(ByScore::Item(field));
-  std::free(field);
-  --size_;
+  if (!place || is_hidden(*place.item<Field>())) return false;
+  take_out(part, place);
   return true;
+}
+
+// --- deadlines ---
+
+void LargeHash::make_timed() {
+  if (by_deadline_ == nullptr) by_deadline_ = std::make_unique<ByDeadline>();
+}
+
+Time LargeHash::deadline(std::string_view name) const {
+  if (!timed()) return kNever;
+  const std::uint64_t hash = hash_of(name, seed_);
+  const SlotTable::Place place = find(*parts_[index_of(hash)], hash, name);
+  return place ? place.item<Field>()->deadline() : kNever;
+}
+
+bool LargeHash::set_deadline(std::string_view name, Time deadline) {
+  const Field* const field = find_visible(name);
+  if (field == nullptr) return false;
+  if (field->deadline() != deadline) put(field->name(), field->value(), deadline);
+  return true;
+}
+
+Time LargeHash::nearest_deadline() const {
+  return timed() ? by_deadline_->first().deadline : kNever;
+}
+
+std::size_t LargeHash::hide_due(Time now) {
+  if (!timed() || now <= hidden_until_) return 0;
+  hidden_until_ = now;
+  const std::size_t before = hidden_;
+  hidden_ = by_deadline_->due(now);
+  return hidden_ - before;
+}
+
+bool LargeHash::all_due(Time now) const { return timed() && by_deadline_->due(now) == size_; }
+
+std::string_view LargeHash::nearest() const { return by_deadline_->first().field->name(); }
+
+void LargeHash::drop_nearest() {
+  const std::string_view name = nearest();
+  const std::uint64_t hash = hash_of(name, seed_);
+  Part& part = *parts_[index_of(hash)];
+  take_out(part, find(part, hash, name));
 }
 
 // The part that holds `hash` becomes two, by one more bit of the hash.
@@ -159,38 +271,58 @@ void LargeHash::split(std::uint64_t hash) {
   for (std::size_t i = 0; i < span; ++i) parts_[first + i] = halves[i >= span / 2];
 }
 
-void LargeHash::for_each(
-    const std::function<void(std::string_view, std::string_view)>& visit) const {
+template <class Fields>
+void LargeHash::visit_visible(Fields&& visit) const {
   const Part* last = nullptr;
   for (const auto& part : parts_) {
     if (part.get() == last) continue;
     last = part.get();
-    part->table.visit_all<Field>([&](const Field& field) { visit(field.name(), field.value()); });
+    part->table.visit_all<Field>([&](const Field& field) {
+      if (!is_hidden(field)) visit(field);
+    });
   }
+}
+
+void LargeHash::for_each(const Visit& visit) const {
+  visit_visible([&](const Field& field) { visit(field.name(), field.value()); });
+}
+
+void LargeHash::for_each_until(const VisitUntil& visit) const {
+  visit_visible([&](const Field& field) { visit(field.name(), field.value(), field.deadline()); });
 }
 
 // Picks a bucket, then a field in it: fields in fuller buckets come a little more rarely, as in
 // Redis.
-std::pair<std::string_view, std::string_view> LargeHash::random(std::uint64_t random) const {
-  CHECK(size_ > 0);
+const LargeHash::Field* LargeHash::drawn(std::uint64_t random) const {
   std::mt19937_64 numbers(random);
-  for (;;) {
+  for (int draws = 0; hidden_ == 0 || draws < kDrawsMax; ++draws) {
     const Part& part = *parts_[numbers() % parts_.size()];
     if (part.table.size() == 0) continue;
     const Field* chosen = nullptr;
     std::uint64_t seen = 0;
     part.table.visit_bucket<Field>(static_cast<std::uint32_t>(numbers() % part.table.buckets()),
                                    [&](const Field& field) {
+                                     if (is_hidden(field)) return;
                                      if (numbers() % ++seen == 0) chosen = &field;
                                    });
-    if (chosen != nullptr) return {chosen->name(), chosen->value()};
+    if (chosen != nullptr) return chosen;
   }
+  const Field* chosen = nullptr;
+  std::uint64_t left = numbers() % size();
+  visit_visible([&](const Field& field) {
+    if (left-- == 0) chosen = &field;
+  });
+  return chosen;
+}
+
+std::pair<std::string_view, std::string_view> LargeHash::random(std::uint64_t random) const {
+  CHECK(size() > 0);
+  const Field* const field = drawn(random);
+  return {field->name(), field->value()};
 }
 
 // A cursor is the upper 48 bits of a hash.
-std::uint64_t LargeHash::scan(
-    std::uint64_t cursor, std::size_t count,
-    const std::function<void(std::string_view, std::string_view)>& visit) const {
+std::uint64_t LargeHash::scan(std::uint64_t cursor, std::size_t count, const Visit& visit) const {
   std::uint64_t position = cursor & ((std::uint64_t{1} << 48) - 1);
   std::size_t visited = 0;
   std::size_t buckets_left = std::max(kBucketsScannedMin, count);
@@ -199,6 +331,7 @@ std::uint64_t LargeHash::scan(
     const Part& part = *parts_[index_of(hash)];
     const std::uint32_t end =
         part.table.visit_from<Field>(tag_of(hash, part.depth), [&](const Field& field) {
+          if (is_hidden(field)) return;
           visit(field.name(), field.value());
           ++visited;
         });
@@ -225,6 +358,10 @@ bool LargeHash::drain(std::size_t fields) {
   if (by_score_ != nullptr) {
     if (!by_score_->tree.drain(fields)) return false;
     by_score_ = nullptr;
+  }
+  if (by_deadline_ != nullptr) {
+    if (!by_deadline_->tree.drain(fields)) return false;
+    by_deadline_ = nullptr;
   }
   while (!parts_.empty() && fields > 0) {
     const std::shared_ptr<Part> part = parts_.back();

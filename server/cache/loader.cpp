@@ -10,7 +10,7 @@
 namespace sojourn::server {
 namespace {
 
-// The collection a row of Column::fields belongs to; a row too short to have one counts as number
+// The collection a row of Column::fields stands under; a row too short to have one counts as number
 // 0.
 std::uint64_t split_collection(std::string_view row_key) {
   std::uint64_t collection = 0;
@@ -97,7 +97,8 @@ bool Loader::find_orphans() {
   fields.seek({});
   while (fields.valid() && !stopping_) {
     const std::uint64_t collection = split_collection(fields.key());
-    if (!collections_.contains(collection)) orphan_(collection);
+    // A collection's deadlines stand under a number of their own.
+    if (!collections_.contains(collection & ~kDeadlineRows)) orphan_(collection);
     const auto next = collection_prefix(collection + 1);
     fields.seek({next.data(), next.size()});
   }

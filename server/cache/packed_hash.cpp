@@ -3,31 +3,16 @@
 #include <algorithm>
 #include <cstring>
 
+#include "server/cache/packed_bytes.h"
+
 namespace sojourn::server::packed_hash {
-namespace {
 
-constexpr std::size_t kCountBytes = 4;
-
-std::uint32_t load_count(std::string_view packed) {
-  std::uint32_t count = 0;
-  if (packed.size() >= kCountBytes) std::memcpy(&count, packed.data(), kCountBytes);
-  return count;
+Reader::Reader(std::string_view packed) : packed_(packed), position_(kCountBytes) {
+  if (is_timed(packed)) [[unlikely]] {
+    timed_left_ = load_timed(packed);
+    position_ = kTimedHeadBytes;
+  }
 }
-
-void store_count(std::string& packed, std::uint32_t count) {
-  std::memcpy(packed.data(), &count, kCountBytes);
-}
-
-void append_piece(std::string& out, std::string_view piece) {
-  std::uint32_t size = static_cast<std::uint32_t>(piece.size());
-  for (; size >= 0x80; size >>= 7) out.push_back(static_cast<char>(size | 0x80));
-  out.push_back(static_cast<char>(size));
-  out.append(piece);
-}
-
-}  // namespace
-
-Reader::Reader(std::string_view packed) : packed_(packed), position_(kCountBytes) {}
 
 bool Reader::take(std::string_view& piece) {
   std::uint64_t size = 0;
@@ -43,17 +28,37 @@ bool Reader::take(std::string_view& piece) {
   return true;
 }
 
+bool Reader::take_deadline() {
+  if (timed_left_ == 0) [[likely]] {
+    deadline_ = kNever;
+    return true;
+  }
+  if (position_ > packed_.size() || packed_.size() - position_ < kDeadlineBytes) return false;
+  --timed_left_;
+  deadline_ = load_deadline(packed_.substr(position_));
+  position_ += kDeadlineBytes;
+  return true;
+}
+
 bool Reader::next() {
   begin_ = position_;
-  return take(name_) && take(value_);
+  return take_deadline() && take(name_) && take(value_);
 }
 
 bool well_formed(std::string_view packed) {
   Reader reader(packed);
   std::size_t fields = 0;
-  while (reader.next()) ++fields;
+  std::size_t timed = 0;
+  Time last = Time::min();
+  while (reader.next()) {
+    // Deadlines first, the nearest before all; each is one, and no field without stands among them.
+    if (reader.deadline() < last) return false;
+    last = reader.deadline();
+    timed += reader.deadline() != kNever;
+    ++fields;
+  }
   return packed.size() >= kCountBytes && fields > 0 && fields == load_count(packed) &&
-         reader.begin() == packed.size();
+         timed == load_timed(packed) && reader.begin() == packed.size();
 }
 
 std::size_t size(std::string_view packed) { return load_count(packed); }
@@ -90,14 +95,14 @@ void insert(std::string& packed, std::size_t at, std::string_view field, std::st
   append_piece(pieces, field);
   append_piece(pieces, value);
   packed.insert(at, pieces);
-  store_count(packed, load_count(packed) + 1);
+  add_to_counts(packed, 1, 0);
 }
 
 void append(std::string& packed, std::string_view field, std::string_view value) {
   packed.resize(std::max(packed.size(), kCountBytes));
   append_piece(packed, field);
   append_piece(packed, value);
-  store_count(packed, load_count(packed) + 1);
+  add_to_counts(packed, 1, 0);
 }
 
 std::pair<std::string, bool> without(std::string_view packed, std::string_view field) {
@@ -106,7 +111,7 @@ std::pair<std::string, bool> without(std::string_view packed, std::string_view f
     if (reader.name() != field) continue;
     std::string out(packed.substr(0, reader.begin()));
     out.append(packed.substr(reader.end()));
-    store_count(out, load_count(out) - 1);
+    add_to_counts(out, -1, reader.deadline() != kNever ? -1 : 0);
     return {std::move(out), true};
   }
   return {std::string(packed), false};

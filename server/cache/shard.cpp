@@ -65,31 +65,33 @@ Entry* Shard::remove(const Found& found) {
 }
 
 DueSlot Shard::expire_due(DueSlot slot, Time now, const DueTime& due_time, std::size_t limit,
-                          std::vector<Expired>& expired) {
+                          Due& due) {
   DueSlot earliest = kNeverDue;
   visit_parts([&](ShardPart& part) {
-    if (part.due <= slot) part.due = expire_part(part, slot, now, due_time, limit, expired);
+    if (part.due <= slot) part.due = expire_part(part, slot, now, due_time, limit, due);
     earliest = std::min(earliest, part.due);
   });
-  for (const Expired& gone : expired) entry_bytes -= gone.entry->bytes();
-  this->expired += expired.size();
+  for (const Expired& gone : due.expired) entry_bytes -= gone.entry->bytes();
+  expired += due.expired.size();
   return earliest;
 }
 
 DueSlot Shard::expire_part(ShardPart& part, DueSlot slot, Time now, const DueTime& due_time,
-                           std::size_t limit, std::vector<Expired>& expired) {
+                           std::size_t limit, Due& due) {
   DueSlot earliest = kNeverDue;
   for (std::uint32_t index = 0; index < part.table.buckets(); ++index) {
     SlotTable::Bucket& bucket = part.table.bucket(index);
-    if (bucket.due <= slot && expired.size() < limit) {
+    if (bucket.due <= slot && due.size() < limit) {
       DueSlot next = kNeverDue;
       part.table.filter_bucket<Entry>(index, [&](Entry& entry) {
         if (!entry.present() || !entry.expired(now)) {
-          next = std::min(next, due_time.slot_of(entry.deadline()));
+          const bool fields_due = entry.field_deadline() <= now;
+          if (fields_due) due.with_due_fields.push_back({part.id, &entry});
+          next = std::min(next, fields_due ? slot + 1 : due_time.slot_of(entry.due()));
           return true;
         }
         count(part, entry, -1);
-        expired.push_back({part.id, &entry});
+        due.expired.push_back({part.id, &entry});
         return false;
       });
       bucket.due = next;

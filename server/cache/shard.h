@@ -59,7 +59,8 @@ struct ShardPart {
 // Expiry: each bucket of a table knows a moment before which none of its entries falls due, each
 // part the earliest of its buckets', and the keyspace the earliest of each shard. Moving a deadline
 // later changes the entry and nothing else: when the old moment comes, the bucket is looked at and
-// gets the moment that is now true. So no entry needs a place in a list.
+// gets the moment that is now true. So no entry needs a place in a list. A hash is due when the
+// first of its fields is.
 class alignas(128) Shard {
  public:
   struct Found {
@@ -111,14 +112,20 @@ class alignas(128) Shard {
   // Keeps the count of deadlines right: call around every change of a deadline or type.
   static void count(ShardPart& part, const Entry& entry, int sign);
 
-  // Takes out up to `limit` entries that are due, into `expired`; returns the earliest moment at
-  // which something may be due next.
+  // Takes out up to `limit` entries that are due; returns the earliest moment at which something
+  // may be due next.
   struct Expired {
     DatabaseId id;
     Entry* entry;
   };
-  DueSlot expire_due(DueSlot slot, Time now, const DueTime& due_time, std::size_t limit,
-                     std::vector<Expired>& expired);
+  // Hashes of which only fields are due stay, and come into `with_due_fields`: to be filed again
+  // when they have been dealt with, else they come again soon.
+  struct Due {
+    std::vector<Expired> expired;
+    std::vector<Expired> with_due_fields;
+    std::size_t size() const { return expired.size() + with_due_fields.size(); }
+  };
+  DueSlot expire_due(DueSlot slot, Time now, const DueTime& due_time, std::size_t limit, Due& due);
 
   // Moves up to `limit` of the entries that are in the way of an evacuation, and the tables. True
   // when nothing is in its way any more.
@@ -153,7 +160,7 @@ class alignas(128) Shard {
   ShardPart& part_for(DatabaseId id);
   void take_new_secret();
   static DueSlot expire_part(ShardPart& part, DueSlot slot, Time now, const DueTime& due_time,
-                             std::size_t limit, std::vector<Expired>& expired);
+                             std::size_t limit, Due& due);
 
   SlabHeap* heap_ = nullptr;
   ShardPart main_;  // of most servers the only one

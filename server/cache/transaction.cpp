@@ -45,13 +45,26 @@ Shard& Transaction::shard_of(const Key& key) {
 Shard::Found Transaction::look_up(const Key& key) {
   Shard& shard = shard_of(key);
   const Shard::Found found = shard.find(keyspace_.impl_->id_of(key.database), key.name, key.hash);
-  if (!found || !found.entry()->present()) return {};
+  if (!found) return {};
+  if (found.entry()->special()) [[unlikely]]
+    return look_closer(key, found);
   if (!found.entry()->expired(now_)) [[likely]]
     return found;
-  ++shard.expired;
+  return expire(key, found);
+}
+
+Shard::Found Transaction::expire(const Key& key, const Shard::Found& found) {
+  ++shard_of(key).expired;
   note(KeyEventClass::expired, "expired", key);
   remove(key, found);
   return {};
+}
+
+Shard::Found Transaction::look_closer(const Key& key, const Shard::Found& found) {
+  const Entry& entry = *found.entry();
+  if (!entry.present()) return {};
+  if (entry.expired(now_)) return expire(key, found);
+  return entry.field_deadline() <= now_ ? expire_fields_of(key, found) : found;
 }
 
 const Entry* Transaction::find(const Key& key, Trace trace) {
@@ -75,8 +88,9 @@ const Entry* Transaction::peek(const Key& key) {
 
 void Transaction::drop_collection(const Entry& entry) {
   if (const LargeHash* const hash = entry.large_hash()) {
-    changes_.push_back(
-        {.kind = Change::Kind::collection_erased, .key = {}, .collection = hash->collection()});
+    for_each_collection(*hash, [&](std::uint64_t rows) {
+      changes_.push_back({.kind = Change::Kind::collection_erased, .key = {}, .collection = rows});
+    });
   }
 }
 
@@ -109,15 +123,20 @@ void Transaction::put_entry(const Key& key, Entry* entry) {
   }
 }
 
-// After the entry's deadline was set: the shard has to look at it in time.
-void Transaction::file(const Key& key) {
+// The shard has to look at the entry in time.
+void Transaction::file(const Key& key, Time due_at) {
+  if (due_at == kNever) return;
   Shard& shard = shard_of(key);
   const Shard::Found found = shard.find(keyspace_.impl_->id_of(key.database), key.name, key.hash);
-  keyspace_.impl_->file(Keyspace::Impl::shard_index(key.hash), found);
+  keyspace_.impl_->file(Keyspace::Impl::shard_index(key.hash), found, due_at);
 }
 
 void Transaction::mark_dirty(const Key& key, Entry& entry) {
   asked_for_ = true;
+  write_later(key, entry);
+}
+
+void Transaction::write_later(const Key& key, Entry& entry) {
   if (entry.dirty()) {
     // Who has read it in the midst of these commands is to be told of this change, too.
     if (readers_ != nullptr) changes_.push_back({.kind = Change::Kind::small_touch, .key = key});
@@ -147,7 +166,7 @@ void Transaction::put_string(const Key& key, std::string_view value, Time deadli
     Shard::count(*found.part, *entry, +1);
     entry->set_form(form);
     entry->set_used(now_);
-    if (deadline != kNever) keyspace_.impl_->file(Keyspace::Impl::shard_index(key.hash), found);
+    keyspace_.impl_->file(Keyspace::Impl::shard_index(key.hash), found, deadline);
   } else {
     Entry* const made = Entry::make(*keyspace_.impl_->heap, key.name, value.size());
     std::memcpy(made->value_data(), value.data(), value.size());
@@ -162,10 +181,10 @@ void Transaction::put_string(const Key& key, std::string_view value, Time deadli
     if (found) {
       drop_collection(*entry);
       released_.push_back(shard.replace(found, made));
-      if (deadline != kNever) keyspace_.impl_->file(Keyspace::Impl::shard_index(key.hash), found);
+      keyspace_.impl_->file(Keyspace::Impl::shard_index(key.hash), found, deadline);
     } else {
       put_entry(key, made);
-      if (deadline != kNever) file(key);
+      file(key, deadline);
     }
     entry = made;
   }
@@ -196,7 +215,9 @@ void Transaction::set_deadline(const Key& key, Time deadline) {
   Shard::count(*found.part, entry, -1);
   entry.set_deadline(deadline);
   Shard::count(*found.part, entry, +1);
-  if (deadline < old) keyspace_.impl_->file(Keyspace::Impl::shard_index(key.hash), found);
+  if (deadline < old) {
+    keyspace_.impl_->file(Keyspace::Impl::shard_index(key.hash), found, deadline);
+  }
   // A deadline that moves later by less than a second need not be written: after a crash the
   // session then ends that much early, never late. So a session in use writes one row a second at
   // most.
@@ -218,6 +239,7 @@ void Transaction::rename(const Key& from, const Key& to) {
   std::memcpy(moved->value_data(), old->value_data(), old->value_bytes());
   moved->take_properties(*old);
   moved->set_type(old->type());
+  moved->set_timed(old->timed());
   // The fields of a large hash belong to whoever has its pointer: from now on the new entry.
   if (LargeHash* const hash = old->large_hash()) {
     moved->set_large_hash(hash);
@@ -230,7 +252,7 @@ void Transaction::rename(const Key& from, const Key& to) {
   remove(from, look_up(from));
   if (overwritten != nullptr) note(KeyEventClass::fresh, "new", to);
   put_entry(to, moved);
-  file(to);
+  file(to, moved->due());
   mark_dirty(to, *moved);
 }
 
@@ -242,13 +264,16 @@ void Transaction::copy(const Key& from, const Key& to) {
   std::memcpy(made->value_data(), source->value().data(), source->value_bytes());
   made->take_properties(*source);
   made->set_type(source->type());
+  made->set_timed(source->timed());
   made->set_dirty(false);
   made->set_created(now_);
   made->set_used(now_);
   if (const LargeHash* const hash = source->large_hash()) {
     LargeHash* const fields = new_fields(source->type());
-    hash->for_each(
-        [&](std::string_view field, std::string_view value) { fields->put(field, value); });
+    if (hash->timed()) fields->make_timed();
+    hash->for_each_until([&](std::string_view field, std::string_view value, Time deadline) {
+      fields->put(field, value, deadline);
+    });
     made->set_large_hash(fields);
     changes_.push_back({.kind = Change::Kind::all_fields, .key = to, .hash = fields});
   }
@@ -256,7 +281,7 @@ void Transaction::copy(const Key& from, const Key& to) {
   made->set_touch_row(overwritten != nullptr && overwritten->touch_row());
   if (overwritten != nullptr) note(KeyEventClass::fresh, "new", to);
   put_entry(to, made);
-  file(to);
+  file(to, made->due());
   mark_dirty(to, *made);
 }
 

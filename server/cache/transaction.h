@@ -31,7 +31,9 @@ class Keyspace;
 // else waits meanwhile, so that is for what cannot be had otherwise.
 // Entries and views hold until the next change through the transaction; names, fields and values
 // passed in must hold until next_command() or finish().
-// Expired entries are never seen: find() and peek() remove them on the way.
+// Expired entries are never seen: find() and peek() remove them on the way; and of hashes the
+// fields whose deadlines have passed: those of small ones are removed, those of large ones hidden
+// until upkeep removes them. A hash of which no other fields are left is gone.
 class Transaction {
  public:
   // `keyspace` must know all the keys: see Keyspace::resolve().
@@ -72,10 +74,17 @@ class Transaction {
   void copy(const Key& from, const Key& to);
 
   // Makes the hash if the key is not there; the key must not hold another type. True when the field
-  // is new.
-  bool put_field(const Key& key, std::string_view field, std::string_view value);
+  // is new. A deadline that the field had before is gone, or kept.
+  enum class FieldDeadline : bool { dropped, kept };
+  bool put_field(const Key& key, std::string_view field, std::string_view value,
+                 FieldDeadline old_one = FieldDeadline::dropped);
   // Removes the key with its last field. False when the field was not there.
   bool erase_field(const Key& key, std::string_view field);
+  // The field must be there. kNever takes its deadline off; one that has passed removes the field.
+  void set_field_deadline(const Key& key, std::string_view field, Time deadline);
+  // For upkeep: removes fields that are due, of a large hash up to `limit`, and returns how many
+  // of a large one. Nobody's reply need wait for that.
+  std::size_t expire_fields(const Key& key, std::size_t limit);
 
   // The same for sets, plain and sorted. Returns how many members are new, or were there.
   std::size_t add_members(const Key& key, std::span<const std::string_view> members);
@@ -126,6 +135,7 @@ class Transaction {
       score,        // the same of a sorted set
       all_fields,
       field_erased,
+      field_deadline,  // of a field of `hash`: the one it has at the end
       collection_erased,
     };
     Kind kind;
@@ -150,24 +160,31 @@ class Transaction {
   };
   Several& several();
   void own_bytes();
+  std::string_view owned(std::string_view text);  // holds until the end
   void before_remap();
   void touch_watched(std::uint16_t a, std::uint16_t b);
   void flush_one(std::uint16_t database);
   DatabaseId id_of(const Change& change) const;
   Shard& shard_of(const Key& key);
   Shard::Found look_up(const Key& key);  // without expired and absent entries
+  Shard::Found look_closer(const Key& key, const Shard::Found& found);
+  Shard::Found expire(const Key& key, const Shard::Found& found);
+  Shard::Found expire_fields_of(const Key& key, const Shard::Found& found);
+  void end_timed_hash(const Key& key, const Shard::Found& found);
   void remove(const Key& key, const Shard::Found& found);
   // Puts a new entry where the key's old one is, if it has one.
   void put_entry(const Key& key, Entry* entry);
-  void file(const Key& key);
+  void file(const Key& key, Time due_at);
   void mark_dirty(const Key& key, Entry& entry);
+  void write_later(const Key& key, Entry& entry);  // the same, but nobody asked for it
   struct Put {
     Entry& entry;  // that holds the field now
     bool added;    // it is new
   };
   // `found` is the key's look-up; where it was there, `found` holds afterwards, too.
   Put put(const Key& key, const Shard::Found& found, ValueType type, std::string_view field,
-          std::string_view value);
+          std::string_view value, FieldDeadline old_one = FieldDeadline::dropped);
+  void set_deadline_in_large(const Key& key, Entry& entry, std::string_view field, Time deadline);
   bool erase_from(const Key& key, std::string_view field);
   struct Member {
     std::string_view name;
@@ -183,6 +200,7 @@ class Transaction {
   LargeHash* new_fields(ValueType type);
   void note_put(const Key& key, LargeHash& fields, ValueType type, std::string_view field,
                 std::string_view value);
+  void note_deadline(const Key& key, const LargeHash& fields, std::string_view field);
   void note_form(Entry& entry, std::string_view field, std::string_view value) const;
   FieldsForm form_of(ValueType type, std::span<const Member> members) const;
   void put_whole(const Key& key, ValueType type, std::span<const Member> members);
@@ -212,7 +230,7 @@ class Transaction {
     std::vector<Tracking::Taken> taken;
   };
   std::unique_ptr<Readers> readers_;  // where take_readers() was needed
-  bool asked_for_ = false;  // some change is more than the removal of something expired
+  bool asked_for_ = false;            // some change is more than the removal of something expired
   bool finished_ = false;
 };
 

@@ -9,6 +9,7 @@
 #include "server/base/check.h"
 #include "server/cache/hash_view.h"
 #include "server/cache/keyspace_impl.h"
+#include "server/cache/packed_deadlines.h"
 #include "server/cache/packed_hash.h"
 #include "server/cache/transaction.h"
 
@@ -19,12 +20,20 @@ bool fits_packed(std::size_t packed_bytes, std::size_t fields) {
   return packed_bytes <= packed_hash::kBytesMax && fields <= packed_hash::kFieldsMax;
 }
 
+// What a field that is set anew keeps. One that is hidden has nothing left to keep.
+Time deadline_left(const Entry& entry, std::string_view field, Transaction::FieldDeadline old_one) {
+  if (old_one == Transaction::FieldDeadline::dropped) return kNever;
+  const HashView fields(entry);
+  return fields.get(field) ? fields.deadline(field) : kNever;
+}
+
 }  // namespace
 
 Entry* Transaction::make_packed(const Key& key, ValueType type, std::string_view packed) {
   Entry* const made = Entry::make(*keyspace_.impl_->heap, key.name, packed.size());
   std::memcpy(made->value_data(), packed.data(), packed.size());
   made->set_type(type);
+  made->set_timed(packed_deadlines::timed(packed));
   return made;
 }
 
@@ -32,6 +41,7 @@ Entry* Transaction::make_large(const Key& key, ValueType type, LargeHash* fields
   Entry* const made = Entry::make(*keyspace_.impl_->heap, key.name, sizeof fields);
   made->set_type(type);
   made->set_large_hash(fields);
+  made->set_timed(fields->timed());
   changes_.push_back({.kind = Change::Kind::all_fields, .key = key, .hash = fields});
   return made;
 }
@@ -68,8 +78,9 @@ Entry* Transaction::put_changed(const Key& key, const Shard::Found& found, Entry
 Entry* Transaction::grow_large(const Key& key, const Shard::Found& found) {
   const Entry& entry = *found.entry();
   LargeHash* const fields = new_fields(entry.type());
+  if (entry.timed()) fields->make_timed();
   packed_hash::Reader reader(entry.value());
-  while (reader.next()) fields->put(reader.name(), reader.value());
+  while (reader.next()) fields->put(reader.name(), reader.value(), reader.deadline());
   return put_changed(key, found, make_large(key, entry.type(), fields));
 }
 
@@ -82,7 +93,8 @@ void Transaction::put_new(const Key& key, Entry* entry) {
 }
 
 Transaction::Put Transaction::put(const Key& key, const Shard::Found& found, ValueType type,
-                                  std::string_view field, std::string_view value) {
+                                  std::string_view field, std::string_view value,
+                                  FieldDeadline old_one) {
   if (!found) {
     const Member only{field, value};
     Entry* const made = make_collection(key, type, {&only, 1});
@@ -94,9 +106,11 @@ Transaction::Put Transaction::put(const Key& key, const Shard::Found& found, Val
   if (entry->large_hash() == nullptr) {
     const std::string_view old = entry->value();
     if (fits_packed(old.size() + field.size() + value.size(), packed_hash::size(old) + 1)) {
-      const auto [packed, replaced] = type == ValueType::sorted_set
-                                          ? packed_scores::with(old, {decode_score(value), field})
-                                          : packed_hash::with(old, field, value);
+      const auto [packed, replaced] =
+          type == ValueType::sorted_set ? packed_scores::with(old, {decode_score(value), field})
+          : entry->timed()
+              ? packed_deadlines::with(old, field, value, deadline_left(*entry, field, old_one))
+              : packed_hash::with(old, field, value);
       return {*put_changed(key, found, make_packed(key, type, packed)), !replaced};
     }
     entry = grow_large(key, found);
@@ -105,7 +119,9 @@ Transaction::Put Transaction::put(const Key& key, const Shard::Found& found, Val
   entry->set_used(now_);
   LargeHash& large = *entry->large_hash();
   note_put(key, large, type, field, value);
-  return {*entry, large.put(field, value)};
+  const Time deadline = deadline_left(*entry, field, old_one);
+  if (large.timed() && deadline != large.deadline(field)) note_deadline(key, large, field);
+  return {*entry, large.put(field, value, deadline)};
 }
 
 // A score is kept: no one else has its bytes until the end.
@@ -133,12 +149,14 @@ bool Transaction::erase_from(const Key& key, std::string_view field) {
   if (!found) return false;
   Entry& entry = *found.entry();
   if (LargeHash* const large = entry.large_hash()) {
+    const bool had_deadline = large->deadline(field) != kNever;
     if (!large->erase(field)) return false;
     asked_for_ = true;
     changes_.push_back({.kind = Change::Kind::field_erased,
                         .key = key,
                         .collection = large->collection(),
                         .field = field});
+    if (had_deadline) note_deadline(key, *large, field);
     if (large->size() == 0) remove(key, found);
     return true;
   }
@@ -153,8 +171,9 @@ bool Transaction::erase_from(const Key& key, std::string_view field) {
   return true;
 }
 
-bool Transaction::put_field(const Key& key, std::string_view field, std::string_view value) {
-  const Put done = put(key, look_up(key), ValueType::hash, field, value);
+bool Transaction::put_field(const Key& key, std::string_view field, std::string_view value,
+                            FieldDeadline old_one) {
+  const Put done = put(key, look_up(key), ValueType::hash, field, value, old_one);
   note_form(done.entry, field, value);
   return done.added;
 }

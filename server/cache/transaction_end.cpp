@@ -89,6 +89,16 @@ void Transaction::write(Journal::Unit& unit) {
   keyspace_.impl_->write_mapping(unit);
 }
 
+namespace {
+
+void write_deadline(Journal::Unit& unit, std::uint64_t collection, std::string_view field,
+                    Time deadline) {
+  if (deadline == kNever) return unit.erase_field_deadline(collection, field);
+  unit.put_field_deadline(collection, field, deadline);
+}
+
+}  // namespace
+
 void Transaction::write_rows(Journal::Unit& unit, const Change& change) {
   switch (change.kind) {
     case Change::Kind::erased:
@@ -99,10 +109,17 @@ void Transaction::write_rows(Journal::Unit& unit, const Change& change) {
       return unit.put_field(change.collection, change.field, view(encode_score(change.score)));
     case Change::Kind::field_erased:
       return unit.erase_field(change.collection, change.field);
+    case Change::Kind::field_deadline:
+      return write_deadline(unit, change.collection, change.field,
+                            change.hash->deadline(change.field));
     case Change::Kind::all_fields:
-      return change.hash->for_each([&](std::string_view field, std::string_view value) {
-        unit.put_field(change.hash->collection(), field, value);
-      });
+      return change.hash->for_each_until(
+          [&](std::string_view field, std::string_view value, Time deadline) {
+            unit.put_field(change.hash->collection(), field, value);
+            if (deadline != kNever) {
+              unit.put_field_deadline(change.hash->collection(), field, deadline);
+            }
+          });
     default:
       return;
   }
@@ -114,6 +131,7 @@ RecordType record_type(const Entry& entry) {
   const bool large = entry.large_hash() != nullptr;
   switch (entry.type()) {
     case ValueType::hash:
+      if (entry.timed()) return large ? RecordType::large_timed_hash : RecordType::timed_hash;
       return large ? RecordType::large_hash : RecordType::hash;
     case ValueType::set:
       return large ? RecordType::large_set : RecordType::set;
@@ -153,8 +171,8 @@ void Transaction::write_record(Journal::Unit& unit, const Change& change) {
 void Transaction::write_touch(Journal::Unit& unit, const Change& change) {
   using Kind = Change::Kind;
   const bool touch = change.kind == Kind::touch || change.kind == Kind::small_touch;
-  const bool field =
-      change.kind == Kind::field || change.kind == Kind::score || change.kind == Kind::field_erased;
+  const bool field = change.kind == Kind::field || change.kind == Kind::score ||
+                     change.kind == Kind::field_erased || change.kind == Kind::field_deadline;
   if (!touch && !field) return;
   Keyspace::Impl& impl = *keyspace_.impl_;
   const DatabaseId id = id_of(change);

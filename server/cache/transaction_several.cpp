@@ -91,6 +91,13 @@ void Transaction::own_bytes() {
   }
 }
 
+std::string_view Transaction::owned(std::string_view text) {
+  char* const at =
+      several().bytes.emplace_back(std::make_unique_for_overwrite<char[]>(text.size())).get();
+  std::copy(text.begin(), text.end(), at);
+  return {at, text.size()};
+}
+
 void Transaction::next_command() {
   if (changes_.empty()) return;
   own_bytes();

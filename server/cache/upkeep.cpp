@@ -9,20 +9,21 @@
 namespace sojourn::server {
 namespace {
 
-constexpr std::size_t kExpireAtOnce = 64;  // entries under one hold of a shard's lock
+constexpr std::size_t kExpireAtOnce = 64;   // entries under one hold of a shard's lock
+constexpr std::size_t kFieldsAtOnce = 512;  // of large hashes
 constexpr std::size_t kCleanAtOnce = 512;
 constexpr std::size_t kMoveAtOnce = 32;     // entries
 constexpr std::size_t kDrainAtOnce = 1024;  // fields of a large hash
 
 }  // namespace
 
-bool Keyspace::Impl::expire(std::size_t worker, std::size_t workers,
+bool Keyspace::Impl::expire(Keyspace& keyspace, std::size_t worker, std::size_t workers,
                             const std::function<bool()>& out_of_time) {
   const Time now = clock.now();
   const DueSlot slot = due_time.slot_at(now);
   for (std::size_t index = worker; index < kShards; index += workers) {
     while (due[index].load(std::memory_order_relaxed) <= slot) {
-      const bool expired = expire_shard(index, slot, now);
+      const bool expired = expire_shard(keyspace, index, slot, now);
       if (out_of_time()) return true;
       if (!expired) break;  // all that fell due lives on
     }
@@ -39,13 +40,24 @@ void Keyspace::Impl::note_gone(DatabaseId id, std::string_view key, std::size_t 
 }
 
 // True when something was due in the shard.
-bool Keyspace::Impl::expire_shard(std::size_t index, DueSlot slot, Time now) {
+bool Keyspace::Impl::expire_shard(Keyspace& keyspace, std::size_t index, DueSlot slot, Time now) {
   Shard& shard = shards[index];
-  std::vector<Shard::Expired> expired;
+  Shard::Due found;
   std::unique_lock guard(shard.lock);
-  due[index].store(shard.expire_due(slot, now, due_time, kExpireAtOnce, expired),
+  due[index].store(shard.expire_due(slot, now, due_time, kExpireAtOnce, found),
                    std::memory_order_relaxed);
-  if (expired.empty()) return false;
+  if (found.size() == 0) return false;
+  const std::vector<Named> hashes = names_of(found.with_due_fields);
+  const bool noted = !found.expired.empty() && end_expired(index, found.expired);
+  guard.unlock();
+  if (noted) events.tell();
+  expire_fields(keyspace, hashes, now);
+  return true;
+}
+
+// Of entries that were taken out. Under the shard's lock. True if there is something to tell.
+bool Keyspace::Impl::end_expired(std::size_t index, const std::vector<Shard::Expired>& expired) {
+  Shard& shard = shards[index];
   const bool noted = note_expired(expired);
   const std::vector<std::string> read = names_if_tracked(expired);
   {
@@ -54,7 +66,7 @@ bool Keyspace::Impl::expire_shard(std::size_t index, DueSlot slot, Time now) {
       if (!alive(id)) continue;
       unit.erase(id, entry->key(), entry->touch_row());
       if (const LargeHash* const hash = entry->large_hash()) {
-        unit.erase_collection(hash->collection());
+        for_each_collection(*hash, [&](std::uint64_t rows) { unit.erase_collection(rows); });
       }
     }
   }
@@ -69,9 +81,29 @@ bool Keyspace::Impl::expire_shard(std::size_t index, DueSlot slot, Time now) {
     release(entry);
   }
   tell_readers(read);  // before anybody can find them gone
-  guard.unlock();
-  if (noted) events.tell();
-  return true;
+  return noted;
+}
+
+// Those of databases that are there. Under the shard's lock.
+std::vector<Keyspace::Impl::Named> Keyspace::Impl::names_of(
+    const std::vector<Shard::Expired>& entries) const {
+  std::vector<Named> names;
+  for (const auto& [id, entry] : entries) {
+    const auto database = database_of(id);
+    if (!database) continue;
+    names.push_back({std::string(entry->key()), static_cast<std::uint16_t>(*database)});
+  }
+  return names;
+}
+
+// Each hash's in a transaction of its own, with no lock held. Whatever is left is filed as due.
+void Keyspace::Impl::expire_fields(Keyspace& keyspace, const std::vector<Named>& hashes, Time now) {
+  std::size_t left = kFieldsAtOnce;
+  for (const auto& [name, database] : hashes) {
+    const Key key = keyspace.key(database, name);
+    Transaction transaction(keyspace, {&key, 1}, now);
+    left -= transaction.expire_fields(key, left);
+  }
 }
 
 // Under the shard's lock. True if there is something to tell.
@@ -139,7 +171,7 @@ bool Keyspace::Impl::clean_shard(Shard& shard, std::size_t entries_max) {
         Shard::count(part, entry, -1);
         shard.entry_bytes -= entry.bytes();
         if (const LargeHash* const hash = entry.large_hash()) {
-          collections.push_back(hash->collection());
+          for_each_collection(*hash, [&](std::uint64_t rows) { collections.push_back(rows); });
         }
         release(&entry);
         ++freed;

@@ -17,6 +17,7 @@ static_assert(std::endian::native == std::endian::little, "rows are little-endia
 
 constexpr std::uint8_t kFormat = 1;
 constexpr std::size_t kChecksumBytes = 8;
+constexpr std::size_t kFieldDeadlineBytes = 16;  // deadline, checksum
 constexpr std::size_t kOwnerBytesMax = 255;
 
 // What stands in a head beside the fields every record has.
@@ -28,7 +29,7 @@ constexpr std::uint8_t kKnownFlags =
     kHasDeadline | kHasAbsoluteDeadline | kHasOwner | kHasCollection;
 
 // The row's kind goes into its checksum, so that no row is ever taken for one of another kind.
-enum class RowKind : std::uint64_t { record = 1, touch = 2, field = 3 };
+enum class RowKind : std::uint64_t { record = 1, touch = 2, field = 3, field_deadline = 4 };
 
 std::uint64_t hash(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
 
@@ -119,6 +120,10 @@ std::optional<RecordType> record_type(std::uint8_t number) {
       return RecordType::sorted_set;
     case 7:
       return RecordType::large_sorted_set;
+    case 8:
+      return RecordType::timed_hash;
+    case 9:
+      return RecordType::large_timed_hash;
     default:
       return std::nullopt;
   }
@@ -252,6 +257,32 @@ Result<std::string_view> decode_field(std::string_view row_key, std::string_view
     return damaged(fmt::format("a field of {} bytes does not match its checksum", row.size()));
   }
   return value;
+}
+
+std::array<char, 16> encode_field_deadline(std::string_view row_key_prefix,
+                                           std::string_view row_key, Time deadline) {
+  CHECK(row_key_prefix.size() == sizeof(std::uint64_t));
+  std::array<char, kFieldDeadlineBytes> row;
+  Writer writer(row.data());
+  writer.time(deadline);
+  writer.number(
+      checksum(RowKind::field_deadline, row_key_prefix, row_key, {}, {row.data(), writer.size()}));
+  return row;
+}
+
+Result<Time> decode_field_deadline(std::string_view row_key, std::string_view row) {
+  constexpr std::size_t prefix = sizeof(std::uint64_t);
+  if (row_key.size() < prefix || row.size() != kFieldDeadlineBytes) {
+    return damaged(fmt::format("a field's deadline has {} bytes under a row key of {}", row.size(),
+                               row_key.size()));
+  }
+  Reader reader(row);
+  const Time deadline = reader.time();
+  if (checksum(RowKind::field_deadline, row_key.substr(0, prefix), row_key.substr(prefix), {},
+               row.substr(0, row.size() - kChecksumBytes)) != stored_checksum(row)) {
+    return damaged("a field's deadline does not match its checksum");
+  }
+  return deadline;
 }
 
 namespace {

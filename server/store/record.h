@@ -20,6 +20,8 @@ enum class RecordType : std::uint8_t {
   large_set = 5,
   sorted_set = 6,  // as a hash whose values are scores; a small one in their order
   large_sorted_set = 7,
+  timed_hash = 8,        // a small hash of which fields have, or had, deadlines
+  large_timed_hash = 9,  // a large one: the deadlines are rows of Column::fields, too
 };
 
 // A row of Column::records. Views: into the row when decoded, the caller's when encoded.
@@ -68,11 +70,23 @@ std::array<char, 8> field_tail(std::string_view row_key_prefix, std::string_view
                                std::string_view value);
 Result<std::string_view> decode_field(std::string_view row_key, std::string_view row);
 
+// Until when a field of a large_timed_hash lives, if not for ever: a row of Column::fields beside
+// the field's own, so that moving a deadline does not write the value again. Its row key is that of
+// the field but for the collection, which is deadlines_of() that of the field. Deadline + checksum.
+std::array<char, 16> encode_field_deadline(std::string_view row_key_prefix,
+                                           std::string_view row_key, Time deadline);
+Result<Time> decode_field_deadline(std::string_view row_key, std::string_view row);
+
 // Row keys. A database's number on disk is given out once and never again: FLUSHDB gives a
 // database a new one. Big-endian, so that a database's (collection's) rows stand together.
 using DatabaseId = std::uint32_t;
 std::array<char, 4> database_prefix(DatabaseId id);
 std::array<char, 8> collection_prefix(std::uint64_t collection);
+// Collections are numbered from 1 on: none ever gets to these.
+inline constexpr std::uint64_t kDeadlineRows = std::uint64_t{1} << 63;
+constexpr std::uint64_t deadlines_of(std::uint64_t collection) {
+  return collection | kDeadlineRows;
+}
 
 struct RowKey {
   DatabaseId database;

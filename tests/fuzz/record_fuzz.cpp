@@ -47,6 +47,7 @@ void decode_as_it_is(std::string_view row_key, std::string_view row) {
   }
   if (const auto field = decode_field(row_key, row)) EXPECT(within(*field, row));
   (void)decode_touch(row_key, row);
+  (void)decode_field_deadline(row_key, row);
   const auto split = split_row_key(row_key);
   EXPECT(split.has_value() == (row_key.size() >= 4));
   if (split) EXPECT(joined({view(database_prefix(split->database)), split->key}) == row_key);
@@ -79,7 +80,7 @@ void round_trip(std::string_view row_key, std::string_view bytes) {
   Bytes from(bytes);
   const auto choice = from.number();
   Record record;
-  record.type = static_cast<RecordType>(1 + choice % 7);
+  record.type = static_cast<RecordType>(1 + choice % 9);
   record.version = from.number();
   if (choice & 8) record.deadline = from_unix_ms(static_cast<std::int64_t>(from.number()));
   if (choice & 16)

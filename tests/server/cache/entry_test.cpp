@@ -16,12 +16,12 @@ TEST(Entry, HoldsKeysAndValuesOfAllSizes) {
       const std::string value(value_bytes, 'v');
       Entry* const entry = Entry::make(heap, key, value_bytes);
       std::memcpy(entry->value_data(), value.data(), value_bytes);
-      entry->set_version((std::uint64_t{1} << 53) - 1);
+      entry->set_version((std::uint64_t{1} << 52) - 1);
       entry->set_lag(Entry::kLagMax);
       entry->set_deadline(kLatestDeadline);
       EXPECT_EQ(entry->key(), key);
       EXPECT_EQ(entry->value(), value);
-      EXPECT_EQ(entry->version(), (std::uint64_t{1} << 53) - 1);
+      EXPECT_EQ(entry->version(), (std::uint64_t{1} << 52) - 1);
       EXPECT_EQ(entry->lag(), Entry::kLagMax);
       EXPECT_EQ(entry->deadline(), kLatestDeadline);
       EXPECT_EQ(entry->type(), ValueType::string);

@@ -119,6 +119,19 @@ class KeyspaceTest : public ::testing::Test {
     if (entry == nullptr) return "(nil)";
     return std::string(HashView(*entry).get(field).value_or("(nil)"));
   }
+  void set_field_deadline(std::string_view name, std::string_view field, Time deadline) {
+    const Key k = key(name);
+    Transaction tx(*keyspace_, {&k, 1}, clock_.now());
+    ASSERT_NE(tx.peek(k), nullptr);
+    tx.set_field_deadline(k, field, deadline);
+  }
+  // kNever also for a field that is not there.
+  Time field_deadline(std::string_view name, std::string_view field) {
+    const Key k = key(name);
+    Transaction tx(*keyspace_, {&k, 1}, clock_.now());
+    const Entry* const entry = tx.find(k);
+    return entry == nullptr ? kNever : HashView(*entry).deadline(field);
+  }
   std::size_t fields(std::string_view name) {
     const Key k = key(name);
     Transaction tx(*keyspace_, {&k, 1}, clock_.now());

@@ -24,8 +24,17 @@ struct Held {
   std::map<std::string, std::string> fields;
   Time earliest = kNever;
   Time deadline = kNever;
+  std::map<std::string, Time> until = {};  // of the fields that have one; always as it was set
 
   bool held_at(Time now) const { return now < deadline; }
+  // True when it was a hash and no field is left.
+  bool forget_due_fields(Time now) {
+    if (until.empty()) return false;
+    std::erase_if(until, [&](const auto& field) {
+      return field.second <= now && fields.erase(field.first) == 1;
+    });
+    return fields.empty();
+  }
 };
 
 using Model = std::map<std::string, Held>;
@@ -129,7 +138,7 @@ class SessionsAtPowerLoss : public KeyspaceTest, public ::testing::WithParamInte
   // One change, done to the keyspace and to the model; returns the place it must wait for.
   JournalPosition change(Model& model) {
     if (several_ == nullptr && roll(6) == 0) return change_several(model);
-    switch (roll(30)) {
+    switch (roll(35)) {
       case 0:
         return set_deadline_of(model, pick(kStrings), true);
       case 1:
@@ -174,6 +183,10 @@ class SessionsAtPowerLoss : public KeyspaceTest, public ::testing::WithParamInte
       case 29:
         return roll(4) == 0 ? drop(model, pick(kSortedSets))
                             : duplicate(model, pick(kSortedSets), pick(kSortedSets));
+      case 30:
+      case 31:
+      case 32:
+        return set_field_deadlines(model, pick(kHashes));
       case 21:
         return roll(4) == 0 ? drop(model, pick(kSets)) : set_deadline_of(model, pick(kSets), true);
       default:
@@ -208,9 +221,35 @@ class SessionsAtPowerLoss : public KeyspaceTest, public ::testing::WithParamInte
     for (std::size_t i = 0; i < 8; ++i) fresh[field()] = value();
     const Key k = key(name);
     Doing tx(*this, {&k, 1});
+    using FieldDeadline = Transaction::FieldDeadline;
+    const auto old_one = roll(3) == 0 ? FieldDeadline::kept : FieldDeadline::dropped;
     for (const auto& [field, text] : fresh) {
-      EXPECT_EQ(tx->put_field(k, field, text), !fields.contains(field));
+      EXPECT_EQ(tx->put_field(k, field, text, old_one), !fields.contains(field));
       fields[field] = text;
+      if (old_one == FieldDeadline::dropped) model[name].until.erase(field);
+    }
+    return tx.finish();
+  }
+  // Some far away, some near enough to pass in this life, some taken off.
+  JournalPosition set_field_deadlines(Model& model, const std::string& name) {
+    const auto held = model.find(name);
+    if (held == model.end()) return 0;
+    const auto& fields = held->second.fields;
+    auto& until = held->second.until;
+    const Key k = key(name);
+    Doing tx(*this, {&k, 1});
+    for (int i = 0; i < 12; ++i) {
+      const auto chosen = fields.find(field());
+      if (chosen == fields.end()) continue;
+      const Time deadline = roll(4) == 0   ? kNever
+                            : roll(4) == 0 ? in(Millis(1 + roll(400)))
+                                           : in(1h + Millis(roll(100'000)));
+      tx->set_field_deadline(k, kept_.emplace_back(chosen->first), deadline);
+      if (deadline == kNever) {
+        until.erase(chosen->first);
+      } else {
+        until[chosen->first] = deadline;
+      }
     }
     return tx.finish();
   }
@@ -223,6 +262,7 @@ class SessionsAtPowerLoss : public KeyspaceTest, public ::testing::WithParamInte
     for (const std::string& field : dropped) {
       if (held->second.fields.empty()) break;  // the key went with its last field
       EXPECT_EQ(tx->erase_field(k, field), held->second.fields.erase(field) == 1);
+      held->second.until.erase(field);
     }
     if (held->second.fields.empty()) model.erase(held);
     return tx.finish();
@@ -345,6 +385,9 @@ class SessionsAtPowerLoss : public KeyspaceTest, public ::testing::WithParamInte
   }
 
   void forget_the_expired(Model& model) {
+    for (auto held = model.begin(); held != model.end();) {
+      held = held->second.forget_due_fields(clock_.now()) ? model.erase(held) : std::next(held);
+    }
     std::erase_if(model, [&](const auto& entry) {
       if (entry.second.held_at(clock_.now())) return false;
       gone_.push_back(entry.first);
@@ -381,7 +424,8 @@ class SessionsAtPowerLoss : public KeyspaceTest, public ::testing::WithParamInte
     const std::optional<Time> found = deadline(name);
     const Time now = clock_.now();
     if (held == model.end()) return found ? name + " is back" : "";
-    const Held& expected = held->second;
+    Held expected = held->second;
+    if (expected.forget_due_fields(now)) return found ? name + " has fields left" : "";
     if (!found) return now < expected.earliest ? name + " is lost" : "";
     if (!expected.held_at(now)) return name + " outlived its deadline";
     if (*found < expected.earliest || *found > expected.deadline) return name + ": its deadline";
@@ -391,6 +435,9 @@ class SessionsAtPowerLoss : public KeyspaceTest, public ::testing::WithParamInte
       for (const auto& [field, text] : expected.fields) {
         const std::string bytes(scored ? view(encode_score(std::stod(text))) : text);
         if (get_field(name, field) != bytes) return name + ": " + field;
+        const auto until = expected.until.find(field);
+        if (field_deadline(name, field) != (until == expected.until.end() ? kNever : until->second))
+          return name + ": the deadline of " + field;
       }
       return scored ? order_difference(name) : "";
     }
@@ -428,6 +475,7 @@ class SessionsAtPowerLoss : public KeyspaceTest, public ::testing::WithParamInte
         continue;
       }
       for (auto& [name, held] : moment.model) {
+        held.forget_due_fields(clock_.now());
         if (const auto there = deadline(name)) held.earliest = held.deadline = *there;
       }
       std::erase_if(moment.model, [&](const auto& entry) { return !deadline(entry.first); });
@@ -454,6 +502,7 @@ class SessionsAtPowerLoss : public KeyspaceTest, public ::testing::WithParamInte
   }();
   std::vector<std::string> gone_;
   Transaction* several_ = nullptr;
+  std::deque<std::string> kept_;  // names that a transaction needs until its end
 };
 
 INSTANTIATE_TEST_SUITE_P(Lives, SessionsAtPowerLoss, ::testing::Range(1, 7));

@@ -57,7 +57,8 @@ TEST(Record, ComesBackAsItWasWritten) {
 TEST(Record, OfEveryTypeKeepsItsType) {
   for (const RecordType type :
        {RecordType::string, RecordType::hash, RecordType::large_hash, RecordType::set,
-        RecordType::large_set, RecordType::sorted_set, RecordType::large_sorted_set}) {
+        RecordType::large_set, RecordType::sorted_set, RecordType::large_sorted_set,
+        RecordType::timed_hash, RecordType::large_timed_hash}) {
     Record record = full_record();
     record.type = type;
     const auto decoded = decode_record(kRowKey, encode(record));
@@ -166,12 +167,38 @@ TEST(Field, ComesBackAsItWasWrittenAndNotWhenDamaged) {
   EXPECT_FALSE(decode_field("short", row));
 }
 
+TEST(FieldDeadline, ComesBackAsItWasWrittenAndNotWhenDamaged) {
+  const std::string collection = text(collection_prefix(deadlines_of(5)));
+  const Time deadline = from_unix_ms(1'700'000'000'123);
+  std::string row = text(encode_field_deadline(collection, "name", deadline));
+  const auto decoded = decode_field_deadline(collection + "name", row);
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(*decoded, deadline);
+  for (std::size_t size = 0; size < row.size(); ++size) {
+    EXPECT_FALSE(decode_field_deadline(collection + "name", std::string_view(row).substr(0, size)));
+  }
+  EXPECT_FALSE(decode_field_deadline(collection + "nam", row));
+  EXPECT_FALSE(decode_field_deadline(text(collection_prefix(5)) + "name", row));
+  EXPECT_FALSE(decode_field_deadline("short", row));
+  for (std::size_t bit = 0; bit < 8 * row.size(); ++bit) {
+    row[bit / 8] ^= static_cast<char>(1 << bit % 8);
+    EXPECT_FALSE(decode_field_deadline(collection + "name", row)) << bit;
+    row[bit / 8] ^= static_cast<char>(1 << bit % 8);
+  }
+}
+
 TEST(Row, IsNeverTakenForOneOfAnotherKind) {
   // A field whose bytes are those of a touch, under a row key that both could have.
   const std::string key = text(collection_prefix(1)) + "x";
   const std::string touch = text(encode_touch(key.substr(0, 4), key.substr(4), {1, kNever}));
   EXPECT_TRUE(decode_touch(key, touch));
   EXPECT_FALSE(decode_field(key, touch));
+  // A value of eight bytes, and a deadline of the same ones.
+  const std::string prefix = text(collection_prefix(1));
+  const std::string field = "12345678" + text(field_tail(prefix, "x", "12345678"));
+  EXPECT_TRUE(decode_field(key, field));
+  EXPECT_FALSE(decode_field_deadline(key, field));
+  EXPECT_FALSE(decode_field(key, text(encode_field_deadline(prefix, "x", kNever))));
 }
 
 TEST(RowKey, KeepsADatabasesRowsTogetherInOrder) {

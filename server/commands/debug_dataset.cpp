@@ -70,22 +70,25 @@ std::uint32_t redis_type(ValueType type) {
   }
 }
 
-void add_fields(Digest& digest, const Entry& entry) {
+void add_fields(Digest& digest, const Entry& entry, Time now) {
   const ValueType type = entry.type();
-  HashView(entry).for_each([&](std::string_view field, std::string_view value) {
-    if (type == ValueType::set) return digest.add(field);
-    Digest of_field;
-    of_field.append(field);
-    of_field.append(type == ValueType::sorted_set ? fmt::format("{:.17g}", decode_score(value))
-                                                  : std::string(value));
-    digest.add(of_field);
-  });
+  HashView(entry).for_each_until(
+      [&](std::string_view field, std::string_view value, Time deadline) {
+        if (deadline <= now) return;
+        if (type == ValueType::set) return digest.add(field);
+        Digest of_field;
+        of_field.append(field);
+        of_field.append(type == ValueType::sorted_set ? fmt::format("{:.17g}", decode_score(value))
+                                                      : std::string(value));
+        if (deadline != kNever) of_field.add("!!hexpire!!");
+        digest.add(of_field);
+      });
 }
 
-void append_value(Digest& digest, const Entry& entry) {
+void append_value(Digest& digest, const Entry& entry, Time now) {
   digest.append_number(redis_type(entry.type()));
   if (entry.has_fields()) {
-    add_fields(digest, entry);
+    add_fields(digest, entry, now);
   } else {
     digest.append(entry.string());
   }
@@ -109,7 +112,7 @@ void digest_some(Call& call, DigestSoFar& so_far) {
         so_far.database_begun = true;
         Digest of_key;
         of_key.append(entry.key());
-        append_value(of_key, entry);
+        append_value(of_key, entry, call.now);
         so_far.digest.add(of_key);
       },
       call.held());
@@ -139,7 +142,7 @@ void debug_digest_value(Call& call) {
     if (call.held() == nullptr) own.emplace(keyspace, keys, call.now);
     Digest digest;
     const Entry* entry = (own ? *own : *call.held()).peek(keys[0]);
-    if (entry != nullptr) append_value(digest, *entry);
+    if (entry != nullptr) append_value(digest, *entry, call.now);
     call.reply.simple(digest.hex());
   }
 }

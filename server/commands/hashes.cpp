@@ -167,7 +167,8 @@ void hincrby(Call& call) {
     value = *old;
   }
   if (__builtin_add_overflow(value, *by, &value)) return call.refuse(kWouldOverflow);
-  call.tx().put_field(call.keys()[0], words[2], call.keep(std::to_string(value)));
+  call.tx().put_field(call.keys()[0], words[2], call.keep(std::to_string(value)),
+                      Transaction::FieldDeadline::kept);
   call.event(KeyEventClass::hash, "hincrby", call.keys()[0]);
   call.reply.integer(value);
 }
@@ -188,7 +189,7 @@ void hincrbyfloat(Call& call) {
   value += *by;
   if (!std::isfinite(value)) return call.refuse(kWouldBeNanOrInf);
   const std::string_view digits = call.keep(format_real(value));
-  call.tx().put_field(call.keys()[0], words[2], digits);
+  call.tx().put_field(call.keys()[0], words[2], digits, Transaction::FieldDeadline::kept);
   call.event(KeyEventClass::hash, "hincrbyfloat", call.keys()[0]);
   call.reply.bulk(digits);
 }

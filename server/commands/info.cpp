@@ -195,6 +195,7 @@ void stats(InfoWriter& out, const Source& source) {
   out.field("sync_partial_ok", 0);
   out.field("sync_partial_err", 0);
   out.field("expired_keys", source.totals.expired);
+  out.field("expired_subkeys", source.totals.expired_fields);
   out.ratio("expired_stale_perc", 0);
   out.field("expired_time_cap_reached_count", 0);
   out.field("expire_cycle_cpu_milliseconds", 0);

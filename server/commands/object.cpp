@@ -13,10 +13,10 @@ constexpr std::size_t kEmbeddedBytesMax = 44;
 // The digits of the longest 64-bit integer, with its sign.
 constexpr std::size_t kIntegerBytesMax = 20;
 
-std::string_view form_name(ValueType type, FieldsForm form) {
+std::string_view form_name(ValueType type, FieldsForm form, bool timed) {
   switch (form) {
     case FieldsForm::compact:
-      return "listpack";
+      return timed ? "listpackex" : "listpack";
     case FieldsForm::integers:
       return "intset";
     case FieldsForm::table:
@@ -36,7 +36,7 @@ const Entry* asked(Call& call) {
 }  // namespace
 
 std::string_view encoding_name(const Entry& entry) {
-  if (entry.has_fields()) return form_name(entry.type(), entry.fields_form());
+  if (entry.has_fields()) return form_name(entry.type(), entry.fields_form(), entry.timed());
   const std::string_view text = entry.string();
   if (entry.form() == StringForm::built) return "raw";
   const bool may_be_integer = entry.form() == StringForm::plain && text.size() <= kIntegerBytesMax;

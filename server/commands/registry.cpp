@@ -54,7 +54,8 @@ std::size_t count_rows(std::span<const std::span<const Command>> families) {
 
 Registry::Registry()
     : Registry(std::array{connection_commands(), transaction_commands(), generic_commands(),
-                          string_commands(), compare_commands(), hash_commands(), set_commands(),
+                          string_commands(), compare_commands(), hash_commands(),
+                          field_deadline_commands(), timed_field_commands(), set_commands(),
                           sorted_set_commands(), pubsub_commands(), server_commands(),
                           debug_commands(), latency_commands(), wait_commands(), monitor_commands(),
                           cluster_commands(), acl_commands()}) {}

@@ -78,6 +78,8 @@ std::span<const Command> generic_commands();  // keys
 std::span<const Command> string_commands();
 std::span<const Command> compare_commands();  // strings, too
 std::span<const Command> hash_commands();
+std::span<const Command> field_deadline_commands();  // hashes, too
+std::span<const Command> timed_field_commands();
 std::span<const Command> set_commands();
 std::span<const Command> sorted_set_commands();
 std::span<const Command> pubsub_commands();

@@ -14,7 +14,7 @@ using Type = Argument::Type;
 using Arguments = std::vector<Argument>;
 
 // What values are called that are not just strings.
-constexpr std::array<std::pair<std::string_view, Type>, 29> kTypes{{
+constexpr std::array<std::pair<std::string_view, Type>, 30> kTypes{{
     {"client-id", Type::integer},
     {"count", Type::integer},
     {"cursor", Type::integer},
@@ -29,6 +29,7 @@ constexpr std::array<std::pair<std::string_view, Type>, 29> kTypes{{
     {"index2", Type::integer},
     {"limit", Type::integer},
     {"milliseconds", Type::integer},
+    {"numfields", Type::integer},
     {"numkeys", Type::integer},
     {"numlocal", Type::integer},
     {"numreplicas", Type::integer},

@@ -72,6 +72,14 @@ TEST_F(CommandCommand, DescribesItsOwnCommandsAsRedisDoes) {
       {"rename", 3, "write", 1, 2, 1, "@keyspace @write @slow"},
       {"hset", -4, "write denyoom fast", 1, 1, 1, "@write @hash @fast"},
       {"hgetall", 2, "readonly", 1, 1, 1, "@read @hash @slow"},
+      {"hexpire", -6, "write denyoom fast", 1, 1, 1, "@write @hash @fast"},
+      {"hpexpireat", -6, "write denyoom fast", 1, 1, 1, "@write @hash @fast"},
+      {"httl", -5, "readonly fast", 1, 1, 1, "@read @hash @fast"},
+      {"hpexpiretime", -5, "readonly fast", 1, 1, 1, "@read @hash @fast"},
+      {"hpersist", -5, "write fast", 1, 1, 1, "@write @hash @fast"},
+      {"hgetex", -5, "write fast", 1, 1, 1, "@write @hash @fast"},
+      {"hsetex", -6, "write denyoom fast", 1, 1, 1, "@write @hash @fast"},
+      {"hgetdel", -5, "write fast", 1, 1, 1, "@write @hash @fast"},
       {"scan", -2, "readonly", 0, 0, 0, "@keyspace @read @slow"},
       {"flushall", -1, "write", 0, 0, 0, "@keyspace @write @slow @dangerous"},
   };
@@ -133,7 +141,8 @@ TEST_F(CommandCommand, ListsWhatAFilterLetsThrough) {
   const std::string strings = joined(ask({"COMMAND", "LIST", "FILTERBY", "ACLCAT", "string"}));
   EXPECT_THAT(strings, HasSubstr("getrange"));
   EXPECT_THAT(strings, Not(HasSubstr("hget")));
-  EXPECT_EQ(joined(ask({"COMMAND", "LIST", "FILTERBY", "PATTERN", "hge*"})), "hget hgetall");
+  EXPECT_EQ(joined(ask({"COMMAND", "LIST", "FILTERBY", "PATTERN", "hge*"})),
+            "hget hgetall hgetex hgetdel");
   EXPECT_EQ(joined(ask({"COMMAND", "LIST", "FILTERBY", "PATTERN", "CLIENT|SETN*"})),
             "client|setname");
   EXPECT_EQ(run("COMMAND LIST FILTERBY MODULE x"), "(empty array)");

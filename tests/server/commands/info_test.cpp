@@ -112,6 +112,7 @@ TEST_F(Info, HasTheFieldsThatClientsAndMonitorsRead) {
                            "total_net_output_bytes",
                            "rejected_connections",
                            "expired_keys",
+                           "expired_subkeys",
                            "evicted_keys",
                            "keyspace_hits",
                            "keyspace_misses",

@@ -56,6 +56,19 @@ TEST(Syntax, GivesTheArgumentsRedisDocuments) {
       {"expire",
        "key:key0 seconds:integer oneof(NX:pure-token XX:pure-token GT:pure-token "
        "LT:pure-token)?"},
+      {"hexpire",
+       "key:key0 seconds:integer oneof(NX:pure-token XX:pure-token GT:pure-token "
+       "LT:pure-token)? FIELDS block(numfields:integer field:string*)"},
+      {"httl", "key:key0 FIELDS block(numfields:integer field:string*)"},
+      {"hgetex",
+       "key:key0 oneof(EX seconds:integer PX milliseconds:integer EXAT "
+       "unix-time-seconds:unix-time PXAT unix-time-milliseconds:unix-time PERSIST:pure-token)? "
+       "FIELDS block(numfields:integer field:string*)"},
+      {"hsetex",
+       "key:key0 oneof(FNX:pure-token FXX:pure-token)? oneof(EX seconds:integer PX "
+       "milliseconds:integer EXAT unix-time-seconds:unix-time PXAT "
+       "unix-time-milliseconds:unix-time KEEPTTL:pure-token)? FIELDS block(numfields:integer "
+       "block(field:string value:string)*)"},
       {"scan", "cursor:integer MATCH pattern:pattern? COUNT count:integer? TYPE type:string?"},
       {"mset", "block(key:key0 value:string)*"},
       {"mget", "key:key0*"},

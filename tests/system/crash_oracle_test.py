@@ -18,8 +18,8 @@ from support import program
 from support.resp import Connection, ReplyError, encode
 from support.session_model import (
     AddMembers, Append, Copy, Deadline, Delete, DeleteFields, DeleteMembers, DeleteScores,
-    Expire, Flush, Increment, Model, MoveMember, Persist, Read, Rename, Seen, Set, SetFields,
-    SetKeepingDeadline, SetMany, SetScores, StoreMembers, StoreScores, SwapDatabases, Together,
+    Expire, ExpireFields, Flush, Increment, Model, MoveMember, Persist, Read, Rename, Seen, Set, SetFields,
+    SetFieldsUntil, SetKeepingDeadline, SetMany, SetScores, StoreMembers, StoreScores, SwapDatabases, Together,
     Value,
     difference, shelved,
 )
@@ -36,9 +36,14 @@ LARGE_HASHES = [f"H:{n}" for n in range(3)]  # over 8 KiB most of the time
 SETS = [f"m:{n}" for n in range(6)]
 LARGE_SETS = [f"M:{n}" for n in range(3)]
 SORTED_SETS = [f"z:{n}" for n in range(4)] + [f"Z:{n}" for n in range(2)]  # the latter large
+# Hashes whose fields have deadlines; some of those fields are gone soon, and the hash with them, so
+# that nothing is done to these whose reply tells whether they are there.
+TIMED_HASHES = [f"t:{n}" for n in range(4)] + [f"T:{n}" for n in range(2)]  # the latter large
+LASTING_HASHES = [f"u:{n}" for n in range(3)]  # with no such field
+TIMED_FIELDS = [b"f%d" % n for n in range(150)]
 # What shows all of a key, by the first letter of its name.
 READS = {"h": "HGETALL", "H": "HGETALL", "m": "SMEMBERS", "M": "SMEMBERS",
-         "z": "ZRANGE", "Z": "ZRANGE"}
+         "z": "ZRANGE", "Z": "ZRANGE", "t": "HGETALL", "T": "HGETALL", "u": "HGETALL"}
 
 
 def now_ms():
@@ -92,6 +97,10 @@ class Writer:
         hashes, sets = HASHES + LARGE_HASHES, SETS + LARGE_SETS
         stores = list(StoreMembers.COMBINE)
         kinds = [
+            (30, self.next_timed),
+            (2, lambda: Copy(*dice.sample(LASTING_HASHES, 2))),
+            (2, lambda: Rename(*dice.sample(LASTING_HASHES, 2))),
+            (1, lambda: Delete([pick(LASTING_HASHES)])),
             (8, lambda: SetScores(pick(SORTED_SETS[:4]), self.scores(300, 3))),
             (8, lambda: SetScores(pick(SORTED_SETS[4:]), self.scores(300, 10))),
             (5, lambda: DeleteScores(pick(SORTED_SETS), self.members(300, 5))),
@@ -134,11 +143,32 @@ class Writer:
         weights = [weight for weight, _ in kinds]
         return dice.choices(kinds, weights)[0][1]()
 
+    def next_timed(self):
+        """Something about fields that have deadlines."""
+        name = self.random.choice(TIMED_HASHES + LASTING_HASHES)
+        fields = self.fields(8, 2) if name[0] == "t" else self.fields(150, 6)
+        ttl_ms = self.random.randrange(10**6, 10**7)
+        if name in TIMED_HASHES and self.random.random() < 0.2:
+            soon_gone = {self.one_shot_field(): self.value()[:300]}
+            return SetFieldsUntil(name, soon_gone, self.random.randrange(20, 2500))
+        return self.random.choice([
+            SetFields(name, fields),
+            SetFieldsUntil(name, fields, ttl_ms),
+            ExpireFields(name, list(fields), ttl_ms),
+            ExpireFields(name, list(fields)),
+            DeleteFields(name, list(fields)),
+        ])
+
     def one_shot_name(self):
         """A name that is used once only: when it is gone it must stay gone."""
         self.rising += 1
         self.one_shot_names.append(f"x:{self.rising}")
         return self.one_shot_names[-1]
+
+    def one_shot_field(self):
+        """A field that is set once only, and soon gone for good."""
+        self.rising += 1
+        return b"x%d" % self.rising
 
     def run(self, server):
         """Writes until the server dies."""
@@ -180,6 +210,7 @@ class Writer:
 
     def names(self):
         names = STRINGS + COUNTERS + [f"a:{n}" for n in range(5)] + HASHES + LARGE_HASHES
+        names += TIMED_HASHES + LASTING_HASHES
         return names + SETS + LARGE_SETS + SORTED_SETS + self.one_shot_names + self.graves
 
     def look(self, server, names):
@@ -200,8 +231,12 @@ class Writer:
             read = READS.get(name[0], "GET")
             all_of_it = ("0", "-1", "WITHSCORES") if read == "ZRANGE" else ()
             requests += [(read, name, *all_of_it), ("PEXPIRETIME", name)]
+        timed = [name for name in names if name[0] in "tTu"]
+        requests += [("HPEXPIRETIME", name, "FIELDS", len(TIMED_FIELDS), *TIMED_FIELDS)
+                     for name in timed]
         replies = connection.pipeline(requests, at_once=100)
         answered = now_ms()
+        until = {name: dict(zip(TIMED_FIELDS, replies.pop())) for name in reversed(timed)}
         seen = {}
         for (read, name, *_), data, deadline in zip(requests[::2], replies[::2], replies[1::2]):
             if isinstance(data, ReplyError):
@@ -212,7 +247,7 @@ class Writer:
                 data = dict(zip(data[::2], data[1::2]))
             if read == "SMEMBERS":
                 data = dict.fromkeys(data, b"")
-            seen[name] = Seen(data, deadline, asked, answered)
+            seen[name] = Seen(data, deadline, asked, answered, until.get(name))
         return seen
 
     def check_order(self, name, shown):
@@ -270,7 +305,7 @@ class Writer:
             value = self.settled.get(name)
             if value and value.deadline and shown.deadline_ms > 0:
                 deadline = Deadline(shown.deadline_ms, shown.deadline_ms)
-                self.settled[name] = Value(value.data, deadline)
+                self.settled[name] = value.with_deadline(deadline)
 
     def bury(self, seen):
         """Once-only names that are gone, or whose time has passed, are graves from now on."""

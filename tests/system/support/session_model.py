@@ -29,12 +29,23 @@ class Deadline:
 
 
 class Value:
-    def __init__(self, data, deadline=None):
+    def __init__(self, data, deadline=None, until=None):
         self.data = data  # bytes, or a dict of bytes
         self.deadline = deadline
+        self.until = until or {}  # of a hash's fields, those that have deadlines
 
     def with_data(self, data):
-        return Value(data, self.deadline)
+        return Value(data, self.deadline, self.until)
+
+    def with_deadline(self, deadline):
+        return Value(self.data, deadline, self.until)
+
+    def with_until(self, until):
+        """Of fields that are there only; None for one takes its deadline off."""
+        until = {**self.until, **until}
+        kept = {field: deadline for field, deadline in until.items()
+                if deadline and field in self.data}
+        return Value(self.data, self.deadline, kept)
 
 
 class Model(dict):
@@ -156,8 +167,53 @@ class SetFields(Change):
 
     def apply(self, model):
         old = model.get(self.name) or Value({})
-        model[self.name] = old.with_data({**old.data, **self.fields})
-        return len(model[self.name].data) - len(old.data)
+        new = old.with_data({**old.data, **self.fields})
+        model[self.name] = new.with_until(dict.fromkeys(self.fields))
+        return len(new.data) - len(old.data)
+
+
+class SetFieldsUntil(SetFields):
+    """HSETEX: fields and their deadline at once."""
+
+    def __init__(self, name, fields, ttl_ms):
+        super().__init__(name, fields)
+        self.ttl_ms = ttl_ms
+
+    def words(self):
+        pairs = [word for pair in self.fields.items() for word in pair]
+        return ["HSETEX", self.name, "PX", self.ttl_ms, "FIELDS", len(self.fields), *pairs]
+
+    def apply(self, model):
+        super().apply(model)
+        until = dict.fromkeys(self.fields, self.deadline_after(self.ttl_ms))
+        model[self.name] = model[self.name].with_until(until)
+        return 1
+
+
+class ExpireFields(Change):
+    """HPEXPIRE, or HPERSIST without a time."""
+
+    def __init__(self, name, fields, ttl_ms=None):
+        self.name, self.fields, self.ttl_ms = name, fields, ttl_ms
+
+    def words(self):
+        fields = ["FIELDS", len(self.fields), *self.fields]
+        if self.ttl_ms is None:
+            return ["HPERSIST", self.name, *fields]
+        return ["HPEXPIRE", self.name, self.ttl_ms, *fields]
+
+    def apply(self, model):
+        old = model.get(self.name) or Value({})
+        deadline = self.deadline_after(self.ttl_ms) if self.ttl_ms is not None else None
+        new = old.with_until(dict.fromkeys(self.fields, deadline))
+        if old.data:
+            model[self.name] = new
+        return [self.outcome(old, field) for field in self.fields]
+
+    def outcome(self, old, field):
+        if field not in old.data:
+            return -2
+        return 1 if self.ttl_ms is not None or field in old.until else -1
 
 
 class DeleteFields(Change):
@@ -173,7 +229,7 @@ class DeleteFields(Change):
             return 0
         left = {field: data for field, data in old.data.items() if field not in self.fields}
         if left:
-            model[self.name] = old.with_data(left)
+            model[self.name] = old.with_data(left).with_until({})
         else:
             del model[self.name]
         return len(old.data) - len(left)
@@ -341,7 +397,7 @@ class Expire(Change):
         old = model.get(self.name)
         if old is None:
             return 0
-        model[self.name] = Value(old.data, self.deadline_after(self.ttl_ms, old))
+        model[self.name] = old.with_deadline(self.deadline_after(self.ttl_ms, old))
         return 1
 
 
@@ -356,7 +412,7 @@ class Persist(Change):
         old = model.get(self.name)
         if old is None or old.deadline is None:
             return 0
-        model[self.name] = Value(old.data)
+        model[self.name] = old.with_deadline(None)
         return 1
 
 
@@ -427,8 +483,9 @@ class Read(Change):
 class Seen:
     """What a server showed of one key, and when it was asked."""
 
-    def __init__(self, data, deadline_ms, asked_ms, answered_ms):
+    def __init__(self, data, deadline_ms, asked_ms, answered_ms, until_ms=None):
         self.data = data or None  # an empty hash is none
+        self.until_ms = until_ms  # of a hash's fields, if it was asked: as deadline_ms
         self.deadline_ms = deadline_ms  # -1: none, -2: no key
         self.asked_ms, self.answered_ms = asked_ms, answered_ms
 
@@ -441,12 +498,45 @@ def difference(value, seen):
     if seen.data is None:
         if deadline and deadline.earliest <= seen.answered_ms:
             return None
+        if value.until and all(
+            field in value.until and value.until[field].earliest <= seen.answered_ms
+            for field in value.data
+        ):
+            return None
         return f"is lost: {_short(value.data)}, deadline {deadline}"
     if deadline and deadline.latest < seen.asked_ms:
         return f"outlived its deadline {deadline} at {seen.asked_ms}"
+    if value.until:
+        return _fields_difference(value, seen) or _deadline_difference(deadline, seen)
     if seen.data != value.data:
         return f"has {_short(seen.data)}, not {_short(value.data)}"
+    for field, until_ms in (seen.until_ms or {}).items():
+        if until_ms > 0:
+            return f"has a deadline for {field}: {until_ms}"
     return _deadline_difference(deadline, seen)
+
+
+def _fields_difference(value, seen):
+    """A field whose time has passed between may be seen or not."""
+    for field in seen.data:
+        if field not in value.data:
+            return f"has the field {field} again: {_short(seen.data[field])}"
+    for field, data in value.data.items():
+        until = value.until.get(field)
+        if seen.data.get(field) is None:
+            if until is None or until.earliest > seen.answered_ms:
+                return f"has lost the field {field}, deadline {until}"
+            continue
+        if seen.data[field] != data:
+            return f"has {_short(seen.data[field])} for {field}, not {_short(data)}"
+        if until and until.latest < seen.asked_ms:
+            return f"has {field} still, whose deadline was {until}, at {seen.asked_ms}"
+        if field not in seen.until_ms:
+            continue
+        until_ms = seen.until_ms[field]
+        if not (until.earliest <= until_ms <= until.latest if until else until_ms == -1):
+            return f"has the deadline {until_ms} for {field}, not {until or 'none'}"
+    return None
 
 
 def _deadline_difference(deadline, seen):

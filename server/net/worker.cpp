@@ -396,6 +396,8 @@ void Worker::take_in(FileDescriptor socket, const TlsContext* tls) {
 
 void Worker::close_now(Connection& connection) {
   if (connection.closed) return;
+  // Closing alone does not end epoll's events while a process just forked has a copy of the socket.
+  ::epoll_ctl(sockets_.native_handle(), EPOLL_CTL_DEL, connection.descriptor(), nullptr);
   connection.close();
   end_connection(services_, connection.state);
   count_buffers(connection);

@@ -206,7 +206,7 @@ void ColdReader::run() {
     lock.unlock();
     for (const Wanted& wanted : job.wanted) {
       if (job.error) break;
-      job.error = read_one(wanted);
+      job.error = read_now(wanted, install_);
     }
     job.ready(std::move(job.error));
     lock.lock();
@@ -215,13 +215,13 @@ void ColdReader::run() {
 
 // Nobody has changed the key since the store was opened, or it would be known in RAM: so reading
 // its two rows one after the other sees one state.
-std::optional<Error> ColdReader::read_one(const Wanted& wanted) {
+std::optional<Error> ColdReader::read_now(const Wanted& wanted, const Install& install) {
   const auto prefix = database_prefix(wanted.id);
   const std::string row_key = std::string(prefix.data(), prefix.size()) + wanted.key;
   const auto row = store_.read(Column::records, row_key);
   if (!row) return row.error();
   if (!*row) {
-    install_(wanted, nullptr, ValueType::absent);
+    install(wanted, nullptr, ValueType::absent);
     return std::nullopt;
   }
   const auto touch = store_.read(Column::touches, row_key);
@@ -235,10 +235,10 @@ std::optional<Error> ColdReader::read_one(const Wanted& wanted) {
       make_entry(row_key, **row, *touch, *fields_, stopping_, clock_.now(), heap_, limits_);
   if (lock) lock.unlock();
   if (entry) {
-    install_(wanted, *entry, (*entry)->type());
+    install(wanted, *entry, (*entry)->type());
     return std::nullopt;
   }
-  if (entry.error().code == Errc::damaged) install_(wanted, nullptr, ValueType::damaged);
+  if (entry.error().code == Errc::damaged) install(wanted, nullptr, ValueType::damaged);
   return entry.error();
 }
 

@@ -29,7 +29,7 @@ Result<Entry*> make_entry(std::string_view row_key, std::string_view row,
                           const std::atomic<bool>& stopping, Time now, SlabHeap& heap,
                           const EncodingLimits& limits);
 
-// A few threads that read single keys from the store for workers, which never wait for a disk.
+// A few threads that read single keys from the store for workers, which do not wait for a disk.
 // Threading: any thread.
 class ColdReader {
  public:
@@ -38,7 +38,7 @@ class ColdReader {
     std::string key;
   };
   using Ready = std::function<void(std::optional<Error>)>;
-  // Gets what was found: an entry, or nullptr and why not. Called by the reader's threads.
+  // Gets what was found: an entry, or nullptr and why not. Called by whoever reads.
   using Install = std::function<void(const Wanted&, Entry*, ValueType)>;
 
   // `fields`: a walk made before anything was written in this process; see RocksDB's vector
@@ -49,6 +49,8 @@ class ColdReader {
 
   // Reads and installs all of these, then calls ready; with `error` at once if it is given.
   void read(std::vector<Wanted> wanted, Ready ready, std::optional<Error> error = {});
+  // Reads one on the calling thread, which so waits for the disk.
+  std::optional<Error> read_now(const Wanted& wanted, const Install& install);
 
  private:
   struct Job {
@@ -57,7 +59,6 @@ class ColdReader {
     std::optional<Error> error;
   };
   void run();
-  std::optional<Error> read_one(const Wanted& wanted);
 
   Store& store_;
   const Clock& clock_;

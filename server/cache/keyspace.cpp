@@ -22,12 +22,6 @@ constexpr int kGenerationShift = kTagBits + 14;
 // A scan looks at as many buckets as it shall visit entries, and at no fewer than these.
 constexpr std::size_t kBucketsScannedMin = 200;
 
-std::unique_lock<Lock> lock_unless_held(Shard& shard, const Transaction* within) {
-  if (within == nullptr) return std::unique_lock(shard.lock);
-  CHECK(within->holds_all());
-  return {};
-}
-
 std::uint64_t random_number() {
   thread_local std::mt19937_64 numbers{std::random_device{}()};
   return numbers();
@@ -88,19 +82,34 @@ Result<void> Keyspace::Impl::read_mapping() {
 
 // --- what comes from disk ---
 
-void Keyspace::Impl::install(DatabaseId id, std::string_view key, Entry* loaded, ValueType type) {
+Entry* Keyspace::Impl::or_placeholder(Entry* loaded, std::string_view key, ValueType type) {
+  if (loaded != nullptr) return loaded;
+  Entry* const placeholder = Entry::make(*heap, key, 0);
+  placeholder->set_type(type);
+  return placeholder;
+}
+
+void Keyspace::Impl::install(DatabaseId id, std::string_view key, Entry* loaded, ValueType type,
+                             Patience patience) {
   const std::uint64_t hash = hash_with(secret, key);
+  Lock& lock = shard_of(hash).lock;
+  loaded = or_placeholder(loaded, key, type);
+  const bool locked =
+      patience == Patience::while_open ? lock.lock_unless_closed() : lock.lock_unless_long();
+  if (!locked) return release(loaded);
+  const std::lock_guard guard(lock, std::adopt_lock);
+  install_held(id, hash, loaded);
+}
+
+void Keyspace::Impl::install_held(DatabaseId id, std::uint64_t hash, Entry* loaded) {
   const std::size_t index = shard_index(hash);
   Shard& shard = shards[index];
-  if (loaded == nullptr) {
-    loaded = Entry::make(*heap, key, 0);
-    loaded->set_type(type);
-  }
-  const std::lock_guard guard(shard.lock);
   // What RAM knows is newer, and of a warm shard it knows everything: what is not there has been
   // deleted since this was read. And a database that was flushed meanwhile is gone.
-  if (shard.warm || !alive(id) || shard.find(id, key, hash)) return release(loaded);
-  if (type == ValueType::damaged) {
+  if (shard.warm || !alive(id) || shard.find(id, loaded->key(), hash)) {
+    return release(loaded);
+  }
+  if (loaded->type() == ValueType::damaged) {
     damaged.fetch_add(1, std::memory_order_relaxed);
     settled.store(false, std::memory_order_release);
   }
@@ -174,13 +183,13 @@ Result<std::unique_ptr<Keyspace>> Keyspace::open(Options options, const Clock& c
       *store, std::move(cold_fields), clock, *impl.heap, impl.encoding_limits,
       [&impl](const ColdReader::Wanted& wanted, Entry* entry, ValueType type) {
         impl.cold_reads.fetch_add(1, std::memory_order_relaxed);
-        impl.install(wanted.id, wanted.key, entry, type);
+        impl.install(wanted.id, wanted.key, entry, type, Impl::Patience::unless_long);
       },
       kColdReaderThreads);
   impl.loader = std::make_unique<Loader>(
       std::move(walks), clock, log, *impl.heap, impl.encoding_limits,
       [&impl](DatabaseId id, std::string_view key, Entry* entry, ValueType type) {
-        impl.install(id, key, entry, type);
+        impl.install(id, key, entry, type, Impl::Patience::while_open);
       },
       [&impl](std::uint64_t collection) {
         Journal::Unit(impl.journal).erase_collection(collection);
@@ -203,15 +212,16 @@ void Keyspace::prefetch(std::span<const Key> keys) const {
     server::prefetch(shard);
     server::prefetch(shard + 64);
   }
+  // What somebody else has is not worth waiting for.
   for (const Key& key : keys) {
     Shard& shard = impl.shard_of(key.hash);
-    const std::lock_guard guard(shard.lock);
-    shard.prefetch_bucket(impl.id_of(key.database), key.name, key.hash);
+    const std::unique_lock guard(shard.lock, std::try_to_lock);
+    if (guard) shard.prefetch_bucket(impl.id_of(key.database), key.name, key.hash);
   }
   for (const Key& key : keys) {
     Shard& shard = impl.shard_of(key.hash);
-    const std::lock_guard guard(shard.lock);
-    shard.prefetch_entry(impl.id_of(key.database), key.name, key.hash);
+    const std::unique_lock guard(shard.lock, std::try_to_lock);
+    if (guard) shard.prefetch_entry(impl.id_of(key.database), key.name, key.hash);
   }
 }
 
@@ -223,11 +233,12 @@ KeyEvents& Keyspace::events() { return impl_->events; }
 const Clock& Keyspace::clock() const { return impl_->clock; }
 const std::shared_ptr<Watches>& Keyspace::watches() const { return impl_->watches; }
 
-std::size_t Keyspace::size(std::uint16_t database, const Transaction* within) const {
+std::optional<std::size_t> Keyspace::size(std::uint16_t database, const Transaction* within) const {
   std::size_t keys = 0;
   for (std::size_t i = 0; i < Impl::kShards; ++i) {
     Shard& shard = impl_->shards[i];
-    const auto guard = lock_unless_held(shard, within);
+    const ShardHold hold(shard, within);
+    if (!hold) return std::nullopt;
     const ShardPart* const part = shard.part(impl_->id_of(database));
     if (part != nullptr) keys += part->table.size() - part->absent;
   }
@@ -236,25 +247,29 @@ std::size_t Keyspace::size(std::uint16_t database, const Transaction* within) co
 
 JournalPosition Keyspace::flush(std::uint16_t database) {
   Transaction all(*this, Transaction::AllShards(), impl_->clock.now());
+  CHECK(all.began());
   all.flush(database);
   return all.finish();
 }
 
 JournalPosition Keyspace::flush_all() {
   Transaction all(*this, Transaction::AllShards(), impl_->clock.now());
+  CHECK(all.began());
   all.flush_all();
   return all.finish();
 }
 
 JournalPosition Keyspace::swap(std::uint16_t a, std::uint16_t b) {
   Transaction all(*this, Transaction::AllShards(), impl_->clock.now());
+  CHECK(all.began());
   all.swap(a, b);
   return all.finish();
 }
 
-std::uint64_t Keyspace::scan(std::uint16_t database, std::uint64_t cursor, std::size_t count,
-                             const std::function<void(const Entry&)>& visit,
-                             const Transaction* within) const {
+std::optional<std::uint64_t> Keyspace::scan(std::uint16_t database, std::uint64_t cursor,
+                                            std::size_t count,
+                                            const std::function<void(const Entry&)>& visit,
+                                            const Transaction* within) const {
   const Time now = within != nullptr ? within->now() : impl_->clock.now();
   std::size_t index = (cursor >> kTagBits) & (Impl::kShards - 1);
   auto tag = static_cast<std::uint32_t>(cursor & (SlotTable::kTags - 1));
@@ -262,9 +277,14 @@ std::uint64_t Keyspace::scan(std::uint16_t database, std::uint64_t cursor, std::
   bool check_generation = tag != 0;
   std::size_t visited = 0;
   std::size_t buckets_left = std::max(kBucketsScannedMin, count);
+  const std::size_t first = index;
   for (; index < Impl::kShards; ++index, tag = 0, check_generation = false) {
     Shard& shard = impl_->shards[index];
-    const auto guard = lock_unless_held(shard, within);
+    const ShardHold hold(shard, within);
+    if (!hold) [[unlikely]] {
+      if (index == first) return std::nullopt;
+      return std::uint64_t{index} << kTagBits;
+    }
     // The order the cursor stands for is no more: this shard from its start again.
     if (check_generation && shard.generation != generation) tag = 0;
     const ShardPart* const part = shard.part(impl_->id_of(database));
@@ -290,7 +310,9 @@ std::size_t Keyspace::walk(std::uint16_t database, std::size_t shard, std::size_
   std::size_t looked_at = 0;
   for (; shard < Impl::kShards && looked_at < count; ++shard, ++looked_at) {
     Shard& current = impl_->shards[shard];
-    const auto guard = lock_unless_held(current, within);
+    const ShardHold hold(current, within);
+    if (!hold) [[unlikely]]
+      return shard;
     const ShardPart* const part = current.part(impl_->id_of(database));
     if (part == nullptr) continue;
     looked_at += part->table.size();
@@ -305,15 +327,15 @@ std::uint64_t Keyspace::random_cursor() {
   return random_number() & ((std::uint64_t{1} << kGenerationShift) - 1);
 }
 
-std::optional<std::string> Keyspace::random_key(std::uint16_t database, std::uint64_t& cursor,
-                                                const Transaction* within) const {
-  std::optional<std::string> chosen;
+bool Keyspace::random_key(std::uint16_t database, std::uint64_t& cursor,
+                          std::optional<std::string>& chosen, const Transaction* within) const {
   std::uint64_t seen = 0;
   const auto choose = [&](const Entry& entry) {
     if (random_number() % ++seen == 0) chosen = std::string(entry.key());
   };
-  cursor = scan(database, cursor, 1, choose, within);
-  return chosen;
+  const auto next = scan(database, cursor, 1, choose, within);
+  cursor = next.value_or(cursor);
+  return next.has_value();
 }
 
 bool Keyspace::warm() const { return impl_->warm.load(std::memory_order_acquire); }
@@ -323,13 +345,15 @@ std::uint64_t Keyspace::cold_reads() const {
   return impl_->cold_reads.load(std::memory_order_relaxed);
 }
 
-bool Keyspace::resolve(std::span<const Key> keys, std::function<void(std::optional<Error>)> ready) {
-  if (impl_->settled.load(std::memory_order_acquire)) return true;
+Keyspace::Resolved Keyspace::resolve(std::span<const Key> keys,
+                                     std::function<void(std::optional<Error>)> ready) {
+  if (impl_->settled.load(std::memory_order_acquire)) return Resolved::known;
   std::vector<ColdReader::Wanted> wanted;
   std::optional<Error> damaged;
   for (const Key& key : keys) {
     Shard& shard = impl_->shard_of(key.hash);
-    const std::lock_guard guard(shard.lock);
+    if (!shard.lock.lock_unless_long()) return Resolved::held;
+    const std::lock_guard guard(shard.lock, std::adopt_lock);
     const DatabaseId id = impl_->id_of(key.database);
     if (const Shard::Found found = shard.find(id, key.name, key.hash)) {
       if (found.entry()->type() == ValueType::damaged) {
@@ -339,10 +363,16 @@ bool Keyspace::resolve(std::span<const Key> keys, std::function<void(std::option
       wanted.push_back({id, std::string(key.name)});
     }
   }
-  if (wanted.empty() && !damaged) return true;
+  if (wanted.empty() && !damaged) return Resolved::known;
   impl_->cold_reader->read(std::move(wanted), std::move(ready), std::move(damaged));
-  return false;
+  return Resolved::later;
 }
+
+void Keyspace::when_let_go(std::function<void()> ready) {
+  impl_->long_hold.when_let_go(std::move(ready));
+}
+
+void Keyspace::tell_waiting() { impl_->long_hold.tell_waiting(); }
 
 void Keyspace::when_warm(std::function<void()> ready) {
   {
@@ -356,50 +386,6 @@ void Keyspace::when_warm(std::function<void()> ready) {
 }
 
 void Keyspace::set_active_expiry(bool on) { impl_->active_expiry = on; }
-
-std::size_t Keyspace::Totals::keys() const {
-  std::size_t keys = 0;
-  for (const Database& database : databases) keys += database.keys;
-  return keys;
-}
-
-Keyspace::Totals Keyspace::totals(const Transaction* within) const {
-  Totals totals;
-  totals.entry_bytes = Impl::kShards * (sizeof(Shard) + sizeof(DueSlot));
-  totals.expired_fields = impl_->expired_fields.load(std::memory_order_relaxed);
-  totals.databases.resize(databases());
-  for (std::size_t i = 0; i < Impl::kShards; ++i) {
-    Shard& shard = impl_->shards[i];
-    const auto guard = lock_unless_held(shard, within);
-    totals.hits += shard.hits;
-    totals.misses += shard.misses;
-    totals.expired += shard.expired;
-    totals.entry_bytes += shard.entry_bytes + shard.table_bytes();
-    shard.visit_parts([&](const ShardPart& part) {
-      const std::optional<std::size_t> database = impl_->database_of(part.id);
-      if (!database || *database >= totals.databases.size()) return;
-      totals.databases[*database].keys += part.table.size() - part.absent;
-      totals.databases[*database].with_deadline += part.with_deadline;
-    });
-  }
-  return totals;
-}
-
-void Keyspace::reset_stats(const Transaction* within) {
-  impl_->cold_reads = impl_->expired_fields = 0;
-  for (std::size_t i = 0; i < Impl::kShards; ++i) {
-    Shard& shard = impl_->shards[i];
-    const auto guard = lock_unless_held(shard, within);
-    shard.hits = shard.misses = shard.expired = 0;
-  }
-}
-
-std::size_t Keyspace::entry_bytes_of(const Entry& entry) const {
-  // Its share of a bucket that is about nine tenths full.
-  constexpr std::size_t kBucketShare = sizeof(SlotTable::Bucket) / 6;
-  const LargeHash* const hash = entry.large_hash();
-  return entry.bytes() + kBucketShare + (hash != nullptr ? hash->bytes() : 0);
-}
 
 bool Keyspace::upkeep(std::size_t worker, std::size_t workers, std::chrono::microseconds budget) {
   const auto end = std::chrono::steady_clock::now() + budget;

@@ -50,7 +50,8 @@ class Keyspace {
     };
     std::vector<Database> databases;
 
-    std::size_t keys() const;  // in all databases
+    std::size_t keys() const;                // in all databases
+    Totals& operator+=(const Totals& part);  // of as many databases
   };
 
   // `store` is null when nothing is kept on disk. Otherwise reads which database is which from it,
@@ -76,11 +77,14 @@ class Keyspace {
 
   // --- whole databases ---
   // What is asked for `within` a transaction that holds all shards locks none of them itself, and
-  // sees what the transaction has changed so far.
+  // sees what the transaction has changed so far. Else it may meet a shard that somebody holds for
+  // long (see Transaction::began()), and does not wait for that.
 
-  // Keys, expired ones not yet removed too.
-  std::size_t size(std::uint16_t database, const Transaction* within = nullptr) const;
-  // Each a transaction of its own; returns what a reply must wait for.
+  // Keys, expired ones not yet removed too. Nothing when some shard is held for long.
+  std::optional<std::size_t> size(std::uint16_t database,
+                                  const Transaction* within = nullptr) const;
+  // Each a transaction of its own; returns what a reply must wait for. Nobody may hold anything for
+  // long.
   JournalPosition flush(std::uint16_t database);
   JournalPosition flush_all();
   JournalPosition swap(std::uint16_t a, std::uint16_t b);
@@ -88,20 +92,23 @@ class Keyspace {
   // from the first call to the last is visited at least once. Any number is a valid cursor. Cursors
   // stay below 2^53, for clients that hold numbers as doubles. One call looks at a bounded number
   // of entries, so it may visit none. Nothing may be changed, and no lock taken, within `visit`.
-  std::uint64_t scan(std::uint16_t database, std::uint64_t cursor, std::size_t count,
-                     const std::function<void(const Entry&)>& visit,
-                     const Transaction* within = nullptr) const;
+  // Ends before a shard that is held for long; nothing when that is the first.
+  std::optional<std::uint64_t> scan(std::uint16_t database, std::uint64_t cursor, std::size_t count,
+                                    const std::function<void(const Entry&)>& visit,
+                                    const Transaction* within = nullptr) const;
   // Visits the live entries of whole shards, from this one on, until about `count` entries were
   // looked at; returns the shard to go on with, kNoShard at the end. A key that is there from the
   // first call to the last is visited once. As for scan(), nothing may be changed within `visit`.
+  // Ends before a shard that is held for long, be it the first.
   static constexpr std::size_t kNoShard = ~std::size_t{0};
   std::size_t walk(std::uint16_t database, std::size_t shard, std::size_t count,
                    const std::function<void(const Entry&)>& visit,
                    const Transaction* within = nullptr) const;
-  // Some key among the next that a scan from `cursor` on meets, and moves the cursor on, to 0 at
-  // the end. Nothing if it meets none: go on from there. Start at random_cursor().
-  std::optional<std::string> random_key(std::uint16_t database, std::uint64_t& cursor,
-                                        const Transaction* within = nullptr) const;
+  // Chooses some key among the next that a scan from `cursor` on meets, and moves the cursor on, to
+  // 0 at the end. None if it meets none: go on from there. Start at random_cursor(). False, and the
+  // cursor where it was, before a shard that is held for long.
+  bool random_key(std::uint16_t database, std::uint64_t& cursor, std::optional<std::string>& chosen,
+                  const Transaction* within = nullptr) const;
   static std::uint64_t random_cursor();
 
   // --- warming: while the store's records are still being loaded, a key may be on disk only ---
@@ -111,24 +118,39 @@ class Keyspace {
   // For INFO: records loaded so far; keys that requests had read from disk, since reset_stats().
   std::uint64_t loaded() const;
   std::uint64_t cold_reads() const;
-  // True when all of these are known (in RAM, or known not to be there), so that a Transaction may
-  // be made with them. Otherwise has them read by the pool and calls `ready` when they are, from
-  // any thread, once; ask again then. On failure `ready` gets the error: the store cannot be read.
-  bool resolve(std::span<const Key> keys, std::function<void(std::optional<Error>)> ready);
+  enum class Resolved : std::uint8_t {
+    known,  // in RAM, or known not to be there: a Transaction may be made with them
+    later,  // they are read by the pool
+    held,   // somebody holds one of them for long: ask again when_let_go()
+  };
+  // `later`: `ready` is called when they are read, from any thread, once; ask again then. On
+  // failure it gets the error: the store cannot be read.
+  Resolved resolve(std::span<const Key> keys, std::function<void(std::optional<Error>)> ready);
   // Calls `ready` once everything is loaded, from any thread; at once if it is.
   void when_warm(std::function<void()> ready);
 
+  // --- what somebody holds for long (a Growing Transaction) ---
+  // Calls `ready` once it is let go, from any thread; at once if nothing is. For who tries again.
+  void when_let_go(std::function<void()> ready);
+  // Calls them now, though nothing was let go: they will be told something else.
+  void tell_waiting();
+
   // --- upkeep, by workers, in small steps; worker w of n takes every n-th shard ---
-  // Removes what has fallen due, gives back flushed databases' memory.
+  // Removes what has fallen due, gives back flushed databases' memory. Waits for nobody: what is
+  // held it leaves for the next time.
   // Stops after about `budget` of time; true if there is more to do at once.
   bool upkeep(std::size_t worker, std::size_t workers, std::chrono::microseconds budget);
   void set_active_expiry(bool on);  // DEBUG SET-ACTIVE-EXPIRE
 
   const std::shared_ptr<Watches>& watches() const;  // for WatchedKey
 
-  // Takes every shard's lock in turn, once: less than half a millisecond.
+  // Takes every shard's lock in turn, once: less than half a millisecond. Of shards that somebody
+  // holds for long the figures are those of when he said so.
   Totals totals(const Transaction* within = nullptr) const;
-  void reset_stats(const Transaction* within = nullptr);
+  // The same, but nothing when somebody holds a shard just now and has not said so.
+  std::optional<Totals> totals_at_once() const;
+  // False when some shard is held for long: not all of them were reset.
+  bool reset_stats(const Transaction* within = nullptr);
   std::size_t entry_bytes_of(const Entry& entry) const;  // MEMORY USAGE
 
   Journal& journal();

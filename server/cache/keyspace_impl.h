@@ -10,18 +10,43 @@
 #include <string>
 #include <vector>
 
+#include "server/base/check.h"
+#include "server/base/lock.h"
 #include "server/cache/cold_reader.h"
 #include "server/cache/encoding.h"
 #include "server/cache/key_events.h"
 #include "server/cache/keyspace.h"
 #include "server/cache/large_hash.h"
 #include "server/cache/loader.h"
+#include "server/cache/long_hold.h"
 #include "server/cache/shard.h"
 #include "server/cache/watches.h"
 #include "server/memory/evacuation.h"
 #include "server/memory/slab_heap.h"
 
 namespace sojourn::server {
+
+// A shard's lock, unless the transaction has it anyway, or somebody holds it for long: then this is
+// false.
+class ShardHold {
+ public:
+  ShardHold(Shard& shard, const Transaction* within)
+      : lock_(within == nullptr ? &shard.lock : nullptr),
+        held_(lock_ == nullptr ? within->holds_all() : lock_->lock_unless_long()) {
+    CHECK(held_ || lock_ != nullptr);
+  }
+  ~ShardHold() {
+    if (held_ && lock_ != nullptr) lock_->unlock();
+  }
+  ShardHold(const ShardHold&) = delete;
+  ShardHold& operator=(const ShardHold&) = delete;
+
+  explicit operator bool() const { return held_; }
+
+ private:
+  Lock* const lock_;
+  const bool held_;
+};
 
 // What keyspace.cpp, transaction.cpp, upkeep.cpp and the loading of records share.
 struct Keyspace::Impl {
@@ -65,16 +90,41 @@ struct Keyspace::Impl {
 
   // What the store has for a key comes into RAM, unless RAM knows better. `loaded` is null when the
   // store has nothing or cannot read it (`type` absent or damaged). Any thread but with no lock
-  // held.
-  void install(DatabaseId id, std::string_view key, Entry* loaded, ValueType type);
+  // held. Nothing happens when patience ends: the loader waits for who holds the shard for long,
+  // who reads for a request comes again.
+  enum class Patience : std::uint8_t { unless_long, while_open };
+  void install(DatabaseId id, std::string_view key, Entry* loaded, ValueType type,
+               Patience patience);
+  // Under the shard's lock.
+  void install_held(DatabaseId id, std::uint64_t hash, Entry* loaded);
+  Entry* or_placeholder(Entry* loaded, std::string_view key, ValueType type);
   // Every record has been installed.
   void finish_warming();
 
+  // --- totals.cpp ---
+  Totals no_totals() const;
+  void add_totals(Shard& shard, Totals& totals) const;  // under its lock
+
   // --- upkeep.cpp ---
   struct alignas(64) Sweep {
-    std::size_t parts_at = kShards;  // the next shard to be cleaned up
+    // A worker's way through its shards. Those that somebody held are come back to.
+    struct Walk {
+      std::size_t at = kShards;  // the next one
+      std::vector<std::uint16_t> missed;
+
+      void begin(std::size_t first) {
+        at = first;
+        missed.clear();
+      }
+      bool ended() const { return at >= kShards && missed.empty(); }
+      void skip(std::size_t step) {
+        missed.push_back(static_cast<std::uint16_t>(at));
+        at += step;
+      }
+    };
+    Walk parts;  // through those to be cleaned up
     std::uint64_t parts_generation = 0;
-    std::size_t moved_at = kShards;  // the next shard to make way for the evacuation of this number
+    Walk moved;  // and those to make way for the evacuation of this number
     std::uint64_t evacuation = 0;
   };
   // `keyspace` is whose this is.
@@ -82,19 +132,25 @@ struct Keyspace::Impl {
               const std::function<bool()>& out_of_time);
   bool expire_shard(Keyspace& keyspace, std::size_t index, DueSlot slot, Time now);
   bool end_expired(std::size_t index, const std::vector<Shard::Expired>& expired);
-  // A key as it can be found again when no lock is held any more.
+  // A key as it can be found again when its entry is another.
   struct Named {
     std::string name;
     std::uint16_t database;
   };
   std::vector<Named> names_of(const std::vector<Shard::Expired>& entries) const;
-  void expire_fields(Keyspace& keyspace, const std::vector<Named>& hashes, Time now);
+  void expire_fields(Keyspace& keyspace, std::size_t shard, const std::vector<Named>& hashes,
+                     Time now);
   void note_gone(DatabaseId id, std::string_view key, std::size_t shard);
   bool note_expired(const std::vector<Shard::Expired>& expired);
   std::vector<std::string> names_if_tracked(const std::vector<Shard::Expired>& expired) const;
   void tell_readers(const std::vector<std::string>& expired);
   bool clean_up(std::size_t worker, std::size_t workers, const std::function<bool()>& out_of_time);
   bool clean_shard(Shard& shard, std::size_t entries_max);
+  // Does `step` with each shard of the walk until that is true, and leaves out those that somebody
+  // holds. True when there is more to do at once.
+  template <class Step>
+  bool walk(Sweep::Walk& walk, std::size_t workers, const std::function<bool()>& out_of_time,
+            Step&& step);
   bool make_way(std::size_t worker, std::size_t workers, const std::function<bool()>& out_of_time);
   bool drain_hashes();
 
@@ -105,6 +161,9 @@ struct Keyspace::Impl {
   Log& log;
   const DueTime due_time;
   const HashSecret secret = make_hash_secret();
+
+  Lock growing;  // held by the one transaction that may wait for shards while it holds some
+  LongHold long_hold;
 
   EncodingLimits encoding_limits;
   std::unique_ptr<SlabHeap> heap = std::make_unique<SlabHeap>();

@@ -8,37 +8,9 @@
 
 namespace sojourn::server {
 
-Transaction::Transaction(Keyspace& keyspace, std::span<const Key> keys, Time now)
-    : keyspace_(keyspace), now_(now), wanted_events_(keyspace.impl_->events.wanted()) {
-  for (const Key& key : keys) {
-    locked_.push_back(static_cast<std::uint16_t>(Keyspace::Impl::shard_index(key.hash)));
-  }
-  if (locked_.size() > 1) {
-    std::sort(locked_.begin(), locked_.end());
-    locked_.erase(std::unique(locked_.begin(), locked_.end()), locked_.end());
-  }
-  for (const std::uint16_t index : locked_) keyspace_.impl_->shards[index].lock.lock();
-}
-
-Transaction::Transaction(Keyspace& keyspace, AllShards, Time now)
-    : keyspace_(keyspace), now_(now), wanted_events_(keyspace.impl_->events.wanted()), all_(true) {
-  for (std::size_t i = 0; i < Keyspace::Impl::kShards; ++i) {
-    keyspace_.impl_->shards[i].lock.lock();
-  }
-}
-
-void Transaction::unlock() {
-  Shard* const shards = keyspace_.impl_->shards.get();
-  for (const std::uint16_t index : locked_) shards[index].lock.unlock();
-  if (!all_) [[likely]]
-    return;
-  for (std::size_t i = 0; i < Keyspace::Impl::kShards; ++i) shards[i].lock.unlock();
-}
-
 Shard& Transaction::shard_of(const Key& key) {
   const auto index = static_cast<std::uint16_t>(Keyspace::Impl::shard_index(key.hash));
-  CHECK(locked_.size() == 1 ? locked_[0] == index
-                            : all_ || std::binary_search(locked_.begin(), locked_.end(), index));
+  CHECK(holds(index));
   return keyspace_.impl_->shards[index];
 }
 

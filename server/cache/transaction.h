@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "server/base/clock.h"
+#include "server/base/result.h"
 #include "server/cache/entry.h"
 #include "server/cache/journal.h"
 #include "server/cache/key.h"
@@ -22,13 +23,16 @@ namespace sojourn::server {
 
 class Keyspace;
 
-// One command's hold on its keys, or that of several commands which are one (EXEC): their shards
-// are locked, in ascending order, from begin to end. Changes are seen by nobody else before the
-// end, and reach the journal there, as one unit.
+// One command's hold on its keys, or that of several commands which are one (EXEC, a script): their
+// shards are locked from begin to end. Changes are seen by nobody else before the end, and reach
+// the journal there, as one unit.
 //
-// Only keys it was made with (in any database) may be asked for: anything else is a bug and ends
-// the process. Made with AllShards it holds every key there can be, and whole databases; everybody
-// else waits meanwhile, so that is for what cannot be had otherwise.
+// Only keys it was made with (in any database), or was told to hold() since, may be asked for:
+// anything else is a bug and ends the process. Made with AllShards it holds every key there can be,
+// and whole databases; everybody else waits meanwhile, so that is for what cannot be had otherwise.
+//
+// Locks: who was made with keys never waits for one while it holds another. Of those that do
+// (Growing, AllShards) there is one at a time, which may so take shards in any order.
 // Entries and views hold until the next change through the transaction; names, fields and values
 // passed in must hold until next_command() or finish().
 // Expired entries are never seen: find() and peek() remove them on the way; and of hashes the
@@ -41,12 +45,46 @@ class Transaction {
   // The keyspace should be warm: a key that is on disk only would be taken for absent.
   struct AllShards {};
   Transaction(Keyspace& keyspace, AllShards, Time now);
+  // Holds these keys to begin with, and more when it is told to: for scripts, which need not say
+  // what they will use.
+  struct Growing {};
+  Transaction(Keyspace& keyspace, Growing, std::span<const Key> keys, Time now);
+  // For upkeep: takes over the lock of a shard, which the caller has, and holds any key of it.
+  struct LockedShard {
+    std::uint16_t index;
+  };
+  Transaction(Keyspace& keyspace, LockedShard shard, Time now);
   ~Transaction() { finish(); }
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
 
+  // False when another one holds what this needs and has said that it will be long (it never says
+  // so unless it is Growing). This one then holds nothing, and nothing may be asked of it.
+  bool began() const { return began_; }
   Time now() const { return now_; }
   bool holds_all() const { return all_; }
+
+  // --- of a Growing one ---
+  bool grows() const { return growing_; }
+  // The key must be known to the keyspace: see knows().
+  void hold(const Key& key);
+  bool holds(const Key& key) const;
+  void hold_all();
+  // Whether find() will tell the truth of a key that is held: false for one that is on disk only,
+  // or whose record there is damaged.
+  bool knows(const Key& key);
+  // Reads a key that is held and not known, now: the one thing here that waits for a disk. For who
+  // has changed something, and so can neither begin again nor let go. On failure it is not known.
+  std::optional<Error> learn(const Key& key);
+  // Something was changed on purpose.
+  bool wrote() const { return asked_for_; }
+  // Others shall not wait for what this holds, and will hold: see began().
+  void say_it_will_be_long();
+  // Nothing of it shall reach the disk, and nobody shall see what it changed: the process is about
+  // to end. It keeps what it holds for ever, and nobody waits for that. Nothing more may be asked
+  // of it.
+  void forget();
+  bool forgotten() const { return forgotten_; }
 
   // What the key holds, or nullptr. find() counts in keyspace_hits or _misses and renews the access
   // time, or one of the two; peek() leaves no trace.
@@ -105,6 +143,10 @@ class Transaction {
   // One of several commands is done: what was passed in need not hold any longer, and what the
   // command replaced is freed.
   void next_command();
+  // What is remembered of the changes so far, to be written at the end: it grows with each of them.
+  std::size_t changes_bytes() const {
+    return changes_.size() * sizeof(Change) + (several_ != nullptr ? several_->bytes_total : 0);
+  }
   // Values that were replaced and are not freed yet.
   std::size_t replaced() const { return released_.size(); }
   // What became of a key, for whoever wants to be told: told after the end, in this order. `name`
@@ -152,9 +194,10 @@ class Transaction {
   // What only a transaction of several commands needs, or one that holds everything.
   struct Several {
     std::vector<std::unique_ptr<char[]>> bytes;  // what changes point to, one piece a command
-    std::size_t owned = 0;                       // of changes_, those whose bytes are ours
-    std::size_t settled = 0;                     // and those that know whose key theirs is
-    std::ptrdiff_t released = 0;                 // of released_, those that must stay
+    std::size_t bytes_total = 0;
+    std::size_t owned = 0;        // of changes_, those whose bytes are ours
+    std::size_t settled = 0;      // and those that know whose key theirs is
+    std::ptrdiff_t released = 0;  // of released_, those that must stay
     std::vector<DatabaseId> flushed;
     bool remapped = false;
   };
@@ -205,6 +248,16 @@ class Transaction {
   FieldsForm form_of(ValueType type, std::span<const Member> members) const;
   void put_whole(const Key& key, ValueType type, std::span<const Member> members);
   void drop_collection(const Entry& entry);
+  void add_shards(std::span<const Key> keys);
+  bool lock_shards();
+  bool holds(std::uint16_t shard) const {
+    if (locked_.size() == 1) [[likely]]
+      return locked_[0] == shard;
+    return holds_among_several(shard);
+  }
+  bool holds_among_several(std::uint16_t shard) const;
+  void leave_figures(std::uint16_t shard);
+  void mark_long();
   void unlock();
   void tell_readers(bool all_changed);
   std::vector<TrackedName> changed_names(std::size_t from) const;
@@ -217,7 +270,10 @@ class Transaction {
   Keyspace& keyspace_;
   const Time now_;
   const std::uint16_t wanted_events_;
-  const bool all_ = false;
+  const bool growing_ = false;  // or made with AllShards: the one that waits while it holds
+  bool began_ = true;
+  bool all_ = false;
+  bool long_ = false;
   boost::container::small_vector<std::uint16_t, 4> locked_;  // shards, ascending; none if all_
   boost::container::small_vector<Change, 2> changes_;
   // Freed at the end, without a lock held; until then changes_ may point into them.
@@ -232,6 +288,7 @@ class Transaction {
   std::unique_ptr<Readers> readers_;  // where take_readers() was needed
   bool asked_for_ = false;            // some change is more than the removal of something expired
   bool finished_ = false;
+  bool forgotten_ = false;
 };
 
 }  // namespace sojourn::server

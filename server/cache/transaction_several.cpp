@@ -80,6 +80,7 @@ void Transaction::own_bytes() {
     size += change.key.name.size() + change.field.size() + change.value.size();
   }
   if (size == 0) return;
+  several_->bytes_total += size;
   char* at = several_->bytes.emplace_back(std::make_unique_for_overwrite<char[]>(size)).get();
   for (Change& change : fresh) {
     for (std::string_view* const view : {&change.key.name, &change.field, &change.value}) {

@@ -9,8 +9,8 @@
 namespace sojourn::server {
 namespace {
 
-constexpr std::size_t kExpireAtOnce = 64;   // entries under one hold of a shard's lock
-constexpr std::size_t kFieldsAtOnce = 512;  // of large hashes
+constexpr std::size_t kExpireAtOnce = 64;  // entries under one hold of a shard's lock
+constexpr std::size_t kFieldsAtOnce = 64;  // of large ones
 constexpr std::size_t kCleanAtOnce = 512;
 constexpr std::size_t kMoveAtOnce = 32;     // entries
 constexpr std::size_t kDrainAtOnce = 1024;  // fields of a large hash
@@ -43,15 +43,16 @@ void Keyspace::Impl::note_gone(DatabaseId id, std::string_view key, std::size_t 
 bool Keyspace::Impl::expire_shard(Keyspace& keyspace, std::size_t index, DueSlot slot, Time now) {
   Shard& shard = shards[index];
   Shard::Due found;
-  std::unique_lock guard(shard.lock);
+  if (!shard.lock.lock_if_short()) return false;
+  std::unique_lock guard(shard.lock, std::adopt_lock);
   due[index].store(shard.expire_due(slot, now, due_time, kExpireAtOnce, found),
                    std::memory_order_relaxed);
   if (found.size() == 0) return false;
   const std::vector<Named> hashes = names_of(found.with_due_fields);
   const bool noted = !found.expired.empty() && end_expired(index, found.expired);
-  guard.unlock();
+  guard.release();
+  expire_fields(keyspace, index, hashes, now);
   if (noted) events.tell();
-  expire_fields(keyspace, hashes, now);
   return true;
 }
 
@@ -96,13 +97,14 @@ std::vector<Keyspace::Impl::Named> Keyspace::Impl::names_of(
   return names;
 }
 
-// Each hash's in a transaction of its own, with no lock held. Whatever is left is filed as due.
-void Keyspace::Impl::expire_fields(Keyspace& keyspace, const std::vector<Named>& hashes, Time now) {
+// Takes over the shard's lock. Whatever is left is filed as due.
+void Keyspace::Impl::expire_fields(Keyspace& keyspace, std::size_t shard,
+                                   const std::vector<Named>& hashes, Time now) {
+  Transaction transaction(keyspace, Transaction::LockedShard{static_cast<std::uint16_t>(shard)},
+                          now);
   std::size_t left = kFieldsAtOnce;
   for (const auto& [name, database] : hashes) {
-    const Key key = keyspace.key(database, name);
-    Transaction transaction(keyspace, {&key, 1}, now);
-    left -= transaction.expire_fields(key, left);
+    left -= transaction.expire_fields(keyspace.key(database, name), left);
   }
 }
 
@@ -146,19 +148,42 @@ bool Keyspace::Impl::clean_up(std::size_t worker, std::size_t workers,
   const std::uint64_t generation = parts_generation.load(std::memory_order_acquire);
   if (sweep.parts_generation != generation) {
     sweep.parts_generation = generation;
-    sweep.parts_at = worker;
+    sweep.parts.begin(worker);
   }
-  while (sweep.parts_at < kShards) {
-    if (clean_shard(shards[sweep.parts_at], kCleanAtOnce)) sweep.parts_at += workers;
-    if (out_of_time()) return sweep.parts_at < kShards;
+  return walk(sweep.parts, workers, out_of_time,
+              [this](Shard& shard) { return clean_shard(shard, kCleanAtOnce); });
+}
+
+template <class Step>
+bool Keyspace::Impl::walk(Sweep::Walk& walk, std::size_t workers,
+                          const std::function<bool()>& out_of_time, Step&& step) {
+  enum class Done : std::uint8_t { yes, no, held };
+  const auto visit = [&](std::size_t index) {
+    Shard& shard = shards[index];
+    if (!shard.lock.lock_if_short()) return Done::held;
+    const std::lock_guard guard(shard.lock, std::adopt_lock);
+    return step(shard) ? Done::yes : Done::no;
+  };
+  while (walk.at < kShards) {
+    const Done done = visit(walk.at);
+    if (done == Done::yes) walk.at += workers;
+    if (done == Done::held) walk.skip(workers);
+    if (out_of_time()) return true;
+  }
+  // Once each: who is held still is asked again when upkeep comes round next.
+  for (std::size_t left = walk.missed.size(); left > 0 && !walk.missed.empty();) {
+    const Done done = visit(walk.missed.front());
+    if (done != Done::no) --left;
+    if (done == Done::held) walk.missed.push_back(walk.missed.front());
+    if (done != Done::no) walk.missed.erase(walk.missed.begin());
+    if (out_of_time()) return left > 0;
   }
   return false;
 }
 
 // Frees what belonged to flushed databases and, once all is loaded, what only said that a key is
-// absent. True when the shard is clean.
+// absent. Under the shard's lock. True when the shard is clean.
 bool Keyspace::Impl::clean_shard(Shard& shard, std::size_t entries_max) {
-  const std::lock_guard guard(shard.lock);
   std::vector<std::uint64_t> collections;
   const bool forget_absent = warm.load(std::memory_order_acquire);
   std::size_t freed = 0;
@@ -203,24 +228,18 @@ bool Keyspace::Impl::make_way(std::size_t worker, std::size_t workers,
   }
   Sweep& sweep = sweeps[worker];
   const std::uint64_t number = evacuation.number();
-  if (number == 0 || (number == sweep.evacuation && sweep.moved_at >= kShards)) return more;
+  if (number == 0 || (number == sweep.evacuation && sweep.moved.ended())) return more;
   if (number != sweep.evacuation) {
     sweep.evacuation = number;
-    sweep.moved_at = worker;
+    sweep.moved.begin(worker);
   }
-  while (!out_of_time()) {
-    Shard& shard = shards[sweep.moved_at];
-    bool out_of_the_way;
-    {
-      const std::lock_guard guard(shard.lock);
-      out_of_the_way = shard.make_way(evacuation, kMoveAtOnce);
-    }
-    if (out_of_the_way) sweep.moved_at += workers;
-    if (sweep.moved_at < kShards) continue;
-    evacuation.walked();
-    return worker == 0;  // who takes the next step
-  }
-  return true;
+  if (out_of_time()) return true;
+  const bool goes_on = walk(sweep.moved, workers, out_of_time, [this](Shard& shard) {
+    return shard.make_way(evacuation, kMoveAtOnce);
+  });
+  if (!sweep.moved.ended()) return goes_on;
+  evacuation.walked();
+  return worker == 0;  // who takes the next step
 }
 
 bool Keyspace::Impl::drain_hashes() {

@@ -20,6 +20,7 @@
 
 namespace sojourn::server {
 
+class Dispatcher;
 struct Services;  // services.h: everything of the server a command may use
 
 // A deadline as a command's words gave it: EX, PX, EXAT, PXAT, KEEPTTL, PERSIST or nothing.
@@ -63,6 +64,16 @@ class Call {
   // The request's keys, locked before the handler runs; for commands whose row declares keys.
   Transaction& tx() { return *transaction_; }
   std::span<const Key> keys() const { return keys_; }
+
+  // For handlers that run other commands (scripts). Alone: not as one of several commands (EXEC),
+  // so that it may wait and go on in another turn.
+  enum class Alone : bool { no, yes };
+  void run_commands_by(Dispatcher& dispatcher, Alone alone) {
+    runner_ = &dispatcher;
+    alone_ = alone;
+  }
+  Dispatcher& runner() { return *runner_; }
+  bool is_alone() const { return alone_ == Alone::yes; }
 
   // What a key holds, with the trace that Redis leaves when it looks for the same reason. To be
   // read: a hit or a miss, and a use unless the connection asked for none (CLIENT NO-TOUCH);
@@ -132,6 +143,8 @@ class Call {
   protocol::Words words_;
   Transaction* transaction_;
   std::span<const Key> keys_;
+  Dispatcher* runner_ = nullptr;
+  Alone alone_ = Alone::no;
   std::optional<Time> again_at_;
   bool next_turn_ = false;
   std::forward_list<std::string> kept_;

@@ -43,7 +43,7 @@ enum Flags : std::uint64_t {
   kTouchesRandomKeys = 1ull << 19,  // COMMAND INFO "random"-type hints: nondeterministic_output
   kHealth = 1ull << 20,         // asks whether all is well (PING): an error once storage has failed
   kAdminCategory = 1ull << 21,  // ACL category @admin without the flag
-  kAllowBusy = 1ull << 22,      // COMMAND INFO only
+  kAllowBusy = 1ull << 22,      // runs while a script runs for long, unless it has keys
   kNoAsyncLoading = 1ull << 23,  // COMMAND INFO only
   kSecretWords = 1ull << 24,     // its words are not for the slow log (AUTH)
   // --- in transactions ---
@@ -67,6 +67,10 @@ enum Flags : std::uint64_t {
   // Holds its own connection until something happens, its time is up or CLIENT UNBLOCK ends it; in
   // EXEC it answers at once. See Call::may_wait().
   kBlocking = 1ull << 40,
+  // --- scripts ---
+  kGrows = 1ull << 35,           // takes more than the keys it names: runs in a growing Transaction
+  kNoMandatoryKeys = 1ull << 36,  // COMMAND INFO only
+  kSaysItself = 1ull << 43,       // looks for itself whether CLIENT PAUSE WRITE means it
 };
 constexpr Flags operator|(Flags a, Flags b) {
   return static_cast<Flags>(static_cast<std::uint64_t>(a) | static_cast<std::uint64_t>(b));

@@ -6,7 +6,7 @@
 namespace sojourn::server {
 namespace {
 
-constexpr std::array<std::pair<Flags, std::string_view>, 15> kFlagNames{{
+constexpr std::array<std::pair<Flags, std::string_view>, 16> kFlagNames{{
     {kWrite, "write"},
     {kReadOnly, "readonly"},
     {kDenyOom, "denyoom"},
@@ -22,6 +22,7 @@ constexpr std::array<std::pair<Flags, std::string_view>, 15> kFlagNames{{
     {kNoAuth, "no_auth"},
     {kNoAsyncLoading, "no_async_loading"},
     {kNoMulti, "no_multi"},
+    {kNoMandatoryKeys, "no_mandatory_keys"},
 }};
 
 constexpr std::array<std::pair<KeyUse, std::string_view>, 8> kKeyUseNames{{
@@ -57,7 +58,7 @@ Categories categories_of(const Command& row) {
     if (in) categories |= bit_of(category);
   };
   add(has(row, kKeyspace), keyspace);
-  add(has(row, kReadOnly), read);
+  add(has(row, kReadOnly) && row.group != Group::scripting, read);
   add(has(row, kWrite), write);
   add(row.group == Group::set, set);
   add(row.group == Group::sorted_set, sortedset);

@@ -53,8 +53,9 @@ void config_set(Call& call) {
 }
 
 void config_resetstat(Call& call) {
+  constexpr Millis kStep{10};
+  if (!call.services.keyspace.reset_stats(call.held())) return call.run_again_at(call.now + kStep);
   call.services.metrics.reset();
-  call.services.keyspace.reset_stats(call.held());
   call.services.gauges->reset_peak();
   call.reply.ok();
 }

@@ -68,6 +68,7 @@ void object(Call& call) {
   const std::array keys{keyspace.key(call.connection.database, call.words()[2])};
   std::optional<Transaction> own;
   if (call.held() == nullptr) own.emplace(keyspace, keys, call.now);
+  if (own && !own->began()) return call.run_again_at(call.now + kStep);
   Transaction& transaction = own ? *own : *call.held();
   const Entry* entry = transaction.peek(keys[0]);
   if (entry == nullptr) return call.refuse("ERR no such key");

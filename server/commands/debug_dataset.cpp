@@ -9,6 +9,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "server/cache/hash_view.h"
 #include "server/cache/scored_member.h"
@@ -135,16 +136,19 @@ void debug_digest(Call& call) {
 void debug_digest_value(Call& call) {
   const protocol::Words names = call.words().subspan(2);
   Keyspace& keyspace = call.services.keyspace;
-  call.reply.array(names.size());
+  std::vector<std::string> digests;
   for (const std::string_view name : names) {
     const std::array keys{keyspace.key(call.connection.database, name)};
     std::optional<Transaction> own;
     if (call.held() == nullptr) own.emplace(keyspace, keys, call.now);
+    if (own && !own->began()) return call.run_again_at(call.now);
     Digest digest;
     const Entry* entry = (own ? *own : *call.held()).peek(keys[0]);
     if (entry != nullptr) append_value(digest, *entry, call.now);
-    call.reply.simple(digest.hex());
+    digests.push_back(digest.hex());
   }
+  call.reply.array(digests.size());
+  for (const std::string& digest : digests) call.reply.simple(digest);
 }
 
 namespace {
@@ -167,15 +171,18 @@ std::string made_up_value(std::int64_t number, std::optional<std::int64_t> bytes
   return value;
 }
 
-void put_if_absent(Call& call, std::string name, std::string value) {
+// False when somebody holds the key for long.
+bool put_if_absent(Call& call, std::string name, std::string value) {
   Keyspace& keyspace = call.services.keyspace;
   const std::array keys{keyspace.key(call.connection.database, call.keep(std::move(name)))};
   std::optional<Transaction> own;
   if (call.held() == nullptr) own.emplace(keyspace, keys, call.now);
+  if (own && !own->began()) return false;
   Transaction& transaction = own ? *own : *call.held();
-  if (transaction.peek(keys[0]) != nullptr) return;
+  if (transaction.peek(keys[0]) != nullptr) return true;
   transaction.put_string(keys[0], call.keep(std::move(value)), kNever);
   if (own) call.hold_until(own->finish());
+  return true;
 }
 
 }  // namespace
@@ -193,8 +200,10 @@ void debug_populate(Call& call) {
   std::size_t written = 0;
   for (std::size_t i = 0; i < kKeysInATurn && written < kBytesInATurn; ++i, ++so_far.count) {
     if (so_far.count == count) return call.reply.ok();
-    put_if_absent(call, fmt::format("{}:{}", prefix, so_far.count),
-                  made_up_value(so_far.count, bytes));
+    if (!put_if_absent(call, fmt::format("{}:{}", prefix, so_far.count),
+                       made_up_value(so_far.count, bytes))) {
+      break;
+    }
     written += static_cast<std::size_t>(bytes.value_or(0));
   }
   call.next_turn();

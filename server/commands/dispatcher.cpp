@@ -8,6 +8,7 @@
 
 #include "server/base/check.h"
 #include "server/commands/call.h"
+#include "server/commands/errors.h"
 #include "server/commands/gates.h"
 #include "server/commands/key_words.h"
 #include "server/commands/monitor.h"
@@ -31,6 +32,9 @@ std::string_view shown(std::string_view word, std::size_t room) {
 }
 
 constexpr std::size_t kShownMax = 128;
+
+// Who runs the commands of scripts, to the slow log.
+const std::string kNoPeer = "?:0";
 
 std::string unknown_command(protocol::Words words) {
   std::string arguments;
@@ -146,20 +150,21 @@ Verdict Dispatcher::admit(Request& request, std::uint64_t more_flags) {
 // The reply says why.
 Verdict Dispatcher::turn_away(Request& request) {
   request.rejected = true;
-  // It may have been begun when it was still let pass. A part of its reply may have left, and
-  // nothing that is no part of it may follow.
+  const Command* const command = request.command;
+  const bool runs_queue = command != nullptr && (command->flags & kRunsQueue) != 0;
+  // It may have been begun when it was still let pass. A part of its reply may have left (not of
+  // what is queued), and nothing that is no part of it may follow.
   if (request.connection.unfinished.request != nullptr) {
     request.connection.unfinished.request.reset();
     request.connection.close_after_reply = true;
-    request.reply.out().resize(request.reply_begin);
+    if (!runs_queue) request.reply.out().resize(request.reply_begin);
   }
   request.connection.awaited.reset();
   request.connection.first_run_at = Time{};
   if (std::exchange(request.connection.blocked, false)) {
     services_.blocked->remove(request.connection.id);
   }
-  const Command* const command = request.command;
-  if (command != nullptr && (command->flags & kRunsQueue) != 0) abort_exec(request);
+  if (runs_queue) abort_exec(request);
   return Verdict::refuse;
 }
 
@@ -215,7 +220,11 @@ bool Dispatcher::fits(const Request& request) const {
 
 Dispatcher::Outcome Dispatcher::run_row(Request& request) {
   request.connection.last_command = request.command;
-  if (request.command->keys.first != 0) return run_with_keys(request);
+  if (request.command->keys.first != 0 && (request.command->flags & kGrows) == 0) {
+    return run_with_keys(request);
+  }
+  if ((request.command->flags & kGrows) != 0) [[unlikely]]
+    return run_growing(request);
   Call call(services_, request.connection, request.reply, *request.command, request.words, nullptr,
             {}, request.now);
   call.wake = &request.wake;
@@ -235,6 +244,8 @@ Dispatcher::Outcome Dispatcher::run_with_keys(Request& request) {
   }
   if (keys_.size() > 1) services_.keyspace.prefetch(keys_);
   Transaction transaction(services_.keyspace, keys_, request.now);
+  if (!transaction.began()) [[unlikely]]
+    return wait_or_refuse(request);
   Call call(services_, request.connection, request.reply, *request.command, request.words,
             &transaction, keys_, request.now);
   request.command->run(call);
@@ -253,16 +264,17 @@ Dispatcher::Outcome Dispatcher::wait_for_keys(Request& request) {
   }
   auto reading = std::make_shared<Awaited>();
   // `wake` is copied: the request may be gone when the record comes.
-  const bool known = services_.keyspace.resolve(
+  const Keyspace::Resolved resolved = services_.keyspace.resolve(
       keys_, [reading, wake = request.wake, &log = services_.log](std::optional<Error> error) {
         if (error) {
           log.warning("A record could not be read: {}", error->detail);
-          reading->error = "ERR the session could not be read from disk; the server's log says why";
+          reading->error = kUnreadable;
         }
         reading->done.store(true, std::memory_order_release);
         wake();
       });
-  if (known) return Outcome::done;
+  if (resolved == Keyspace::Resolved::known) return Outcome::done;
+  if (resolved == Keyspace::Resolved::held) return wait_or_refuse(request);
   awaited = std::move(reading);
   return Outcome::wait_wakeup;
 }
@@ -309,7 +321,7 @@ void Dispatcher::account(Request& request) {
   const std::string& out = request.reply.out();
   const std::size_t reply_begin = request.reply_begin;
   const bool failed = out.size() > reply_begin && out[reply_begin] == '-';
-  if (failed) [[unlikely]] {
+  if (failed && !std::exchange(error_counted_, false)) [[unlikely]] {
     WorkerMetrics::add(metrics_.error_replies);
     const std::string_view error = std::string_view(out).substr(reply_begin + 1);
     services_.metrics.count_error(error.substr(0, error.find_first_of(" \r")));
@@ -337,18 +349,24 @@ void Dispatcher::account(Request& request) {
     log_slow(request, took_us);
 }
 
+void Dispatcher::refuse_held(Request& request) {
+  request.rejected = true;
+  account(request);
+}
+
 void Dispatcher::log_slow(const Request& request, std::int64_t took_us) {
   const Command& command = *request.command;
   if ((command.flags & kSkipSlowlog) != 0) return;
   const bool secret = (command.flags & kSecretWords) != 0 ||
                       (settings_->log_redact && (command.flags & (kWrite | kReadOnly)) != 0);
   const auto names = static_cast<std::size_t>(command.name_words());
+  const bool inner = request.within_script;
   services_.slowlog.add({.id = 0,
                          .at = request.now,
                          .took = std::chrono::microseconds(took_us),
                          .words = redact(request.words, secret ? names : request.words.size()),
-                         .peer = request.connection.peer_address,
-                         .connection_name = request.connection.name},
+                         .peer = inner ? kNoPeer : request.connection.peer_address,
+                         .connection_name = inner ? std::string() : request.connection.name},
                         settings_->slowlog_max_len);
 }
 

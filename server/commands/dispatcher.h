@@ -4,19 +4,21 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "protocol/reply_writer.h"
 #include "protocol/request_parser.h"
 #include "server/commands/connection_state.h"
 #include "server/commands/gates.h"
+#include "server/commands/script_calls.h"
 #include "server/commands/services.h"
 
 namespace sojourn::server {
 
 class Call;
-class Transaction;
 
 // Runs one request: look-up, gates, keys, handler, reply. Holds scratch space and the settings of
 // the last run; each worker has its own. Threading: one thread.
@@ -27,6 +29,9 @@ class Dispatcher {
  public:
   Dispatcher(Services& services, WorkerMetrics& metrics);
   explicit Dispatcher(Services& services);  // counts in metrics of its own
+  ~Dispatcher();
+  Dispatcher(const Dispatcher&) = delete;
+  Dispatcher& operator=(const Dispatcher&) = delete;
 
   enum class Outcome : std::uint8_t {
     done,         // the reply is in the buffer (or is not wanted: CLIENT REPLY OFF)
@@ -49,7 +54,40 @@ class Dispatcher {
   // The monotonic clock as it was read last: when a command ended, or at restart_timer().
   std::chrono::microseconds timer() const { return std::chrono::microseconds(timer_us_); }
 
+  // --- for commands that run others ---
+  const Settings& settings() const { return *settings_; }
+  // Runs one of several commands that are one, to its end. The transaction holds its keys, or, if
+  // it has kAllShards, all shards. False, and it goes on with the next call, for a script of an
+  // EXEC that was set aside.
+  bool run_held(Request& request, Transaction& transaction, std::span<const Key> keys);
+  // Counts one that was not let run; the reply says why.
+  void refuse_held(Request& request);
+  // A script, in the call's transaction; the call has its reply afterwards, or goes on.
+  void run_script(Call& call, const Script& script, const Scripts::Request& request,
+                  ScriptCalls::Limits limits);
+  void go_on_with_script(Call& call);
+
+  // --- a script (or the EXEC it is in) that has written goes on without the connection it ran for
+  // ---
+  bool has_orphan() const { return orphan_ != nullptr; }
+  void go_on_with_orphan();  // once in a turn while there is one
+  // No turn follows. What has written must be given up now, and nothing of it is kept: the process
+  // is about to end.
+  void end_scripts();
+
  private:
+  class SetAside;
+  class PartSetAside;
+  // An EXEC with a script in it, which may take many turns.
+  struct GrowingExec {
+    explicit GrowingExec(OwnMulti queue, protocol::Version version)
+        : multi(std::move(queue)), reply(replies, version) {}
+    OwnMulti multi;
+    std::size_t next = 0;              // of what is queued
+    std::unique_ptr<Unfinished> part;  // what that one has got to, when it was set aside
+    std::string replies;               // so far; nothing is acknowledged before all of it is done
+    protocol::ReplyWriter reply;
+  };
   void begin_turn(Time now);
   // `unfit`: nothing the row says applies; the reply is an error. Returns false then.
   bool fits(const Request& request) const;
@@ -74,11 +112,28 @@ class Dispatcher {
   Outcome run_in_multi(Request& request);
   Outcome queue(Request& request);
   Outcome exec(Request& request);
-  void exec_within(Request& request, Transaction& transaction);
-  void run_within(Request& request, Transaction& transaction);
+  Outcome begin_exec(Request& request);
+  Outcome exec_at_once(Request& request);
+  Outcome exec_growing(Request& request);
+  Outcome go_on_with_exec(Request& request);
+  bool run_queued(Request& exec, const QueuedRequest& queued, protocol::ReplyWriter& reply,
+                  Transaction& transaction);
+  bool run_within(Request& request, Transaction& transaction);
   void bound_multi(Request& request);
   static void abort_exec(Request& request);
   bool still_permitted(Request& part);
+
+  // growing.cpp: commands that take more than the keys they name
+  Outcome run_growing(Request& request);
+  Outcome wait_for_missing(Request& request);
+  Outcome wait_or_refuse(Request& request);
+  void take_step(Call& call, Scripts::Step step);
+  Unfinished& set_aside(ConnectionState& caller);
+  void note_counted_error(std::string_view reply);
+  bool must_go_on();
+  void go_on_with_orphaned_exec();
+  void lose_caller(ConnectionState heir);
+  void drop_script();
 
   Services& services_;
   WorkerMetrics& metrics_;
@@ -91,6 +146,13 @@ class Dispatcher {
   Time again_at_{};
   std::vector<Key> keys_;
   std::vector<Key> queued_keys_;  // of the one of several commands that runs
+  // Of the one that grows, of the EXEC it is, and of its script; kept from turn to turn while that
+  // is set aside.
+  std::optional<Transaction> growing_;
+  std::unique_ptr<GrowingExec> exec_;
+  std::optional<ScriptCalls> script_calls_;
+  bool error_counted_ = false;               // the reply is an error of a command within the script
+  std::unique_ptr<ConnectionState> orphan_;  // in place of the script's connection, which is gone
 };
 
 }  // namespace sojourn::server

@@ -5,6 +5,11 @@
 namespace sojourn::server {
 
 // Error texts that more than one command gives, as Redis 7.2 words them.
+inline constexpr std::string_view kBusy =
+    "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
+inline constexpr std::string_view kStopping = "ERR The server stops; the script was given up";
+inline constexpr std::string_view kUnreadable =
+    "ERR the session could not be read from disk; the server's log says why";
 inline constexpr std::string_view kSyntaxError = "ERR syntax error";
 inline constexpr std::string_view kWrongType =
     "WRONGTYPE Operation against a key holding the wrong kind of value";

@@ -5,10 +5,12 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "server/base/check.h"
 #include "server/commands/call.h"
 #include "server/commands/dispatcher.h"
+#include "server/commands/errors.h"
 #include "server/commands/key_words.h"
 #include "server/commands/permissions.h"
 #include "server/commands/services.h"
@@ -38,7 +40,7 @@ std::uint64_t flags_of_queue(const Multi& multi) {
   for (const Flags flag : {kWrite, kDenyOom, kPublishes}) {
     if (multi.any(flag)) flags |= flag;
   }
-  if (multi.any(kAllShards | kWholeKeyspace | kSelects)) flags |= kWholeKeyspace;
+  if (multi.any(kAllShards | kWholeKeyspace | kSelects | kGrows)) flags |= kWholeKeyspace;
   return flags;
 }
 
@@ -106,14 +108,25 @@ void Dispatcher::abort_exec(Request& request) {
 
 Dispatcher::Outcome Dispatcher::exec(Request& request) {
   ConnectionState& connection = request.connection;
+  connection.last_command = request.command;
+  std::unique_ptr<Unfinished>& unfinished = connection.unfinished.request;
+  std::int64_t begun_us = timer_us_;
+  const Outcome outcome = unfinished != nullptr ? go_on_with_exec(request) : begin_exec(request);
+  if (outcome != Outcome::done) return outcome;
+  if (unfinished != nullptr) begun_us -= unfinished->worked_us;
+  unfinished.reset();
+  connection.multi.reset();
+  timer_us_ = begun_us;  // all that it ran is its own time, too
+  return end_request(request);
+}
+
+Dispatcher::Outcome Dispatcher::begin_exec(Request& request) {
+  ConnectionState& connection = request.connection;
   Multi& multi = *connection.multi;
   Keyspace& keyspace = services_.keyspace;
-  connection.last_command = request.command;
-  const std::int64_t begun_us = timer_us_;
   if (multi.spoilt()) {
     request.reply.error("EXECABORT Transaction discarded because of previous errors.");
-    connection.multi.reset();
-    return end_request(request);
+    return Outcome::done;
   }
   keys_.clear();
   multi.append_watched(keys_);
@@ -125,52 +138,101 @@ Dispatcher::Outcome Dispatcher::exec(Request& request) {
   if (!keyspace.settled() || connection.awaited != nullptr) [[unlikely]] {
     if (const Outcome outcome = wait_for_keys(request); outcome != Outcome::done) return outcome;
     if (request.reply.out().size() != request.reply_begin) {  // could not be read
-      abort_exec(request);
-      return end_request(request);
+      if (!request.rejected) abort_exec(request);
+      return Outcome::done;
     }
   }
-  if (multi.any(kAllShards)) {
-    Transaction transaction(keyspace, Transaction::AllShards(), request.now);
-    exec_within(request, transaction);
-  } else {
-    if (keys_.size() > 1) keyspace.prefetch(keys_);
-    Transaction transaction(keyspace, keys_, request.now);
-    exec_within(request, transaction);
-  }
-  connection.multi.reset();
-  timer_us_ = begun_us;  // all that it ran is its own time, too
-  return end_request(request);
+  return multi.any(kAllShards | kGrows) ? exec_growing(request) : exec_at_once(request);
 }
 
-void Dispatcher::exec_within(Request& request, Transaction& transaction) {
-  ConnectionState& connection = request.connection;
-  Multi& multi = *connection.multi;
-  if (multi.changed(transaction)) return request.reply.null_array();
+Dispatcher::Outcome Dispatcher::exec_at_once(Request& request) {
+  Multi& multi = *request.connection.multi;
+  if (keys_.size() > 1) services_.keyspace.prefetch(keys_);
+  Transaction transaction(services_.keyspace, keys_, request.now);
+  if (!transaction.began()) [[unlikely]]
+    return wait_or_refuse(request);
+  if (multi.changed(transaction)) {
+    request.reply.null_array();
+    return Outcome::done;
+  }
   multi.unwatch();
   // Who subscribes gets at once what was published to it before: not in the midst of this reply.
   std::string apart;
-  protocol::ReplyWriter reply_apart(apart, connection.version);
+  protocol::ReplyWriter reply_apart(apart, request.connection.version);
   protocol::ReplyWriter& reply = multi.any(kPushes) ? reply_apart : request.reply;
   reply.array(multi.queued().size());
-  for (const QueuedRequest& queued : multi.queued()) {
-    Request part{.services = request.services,
-                 .settings = request.settings,
-                 .connection = connection,
-                 .words = queued.words(),
-                 .reply = reply,
-                 .now = request.now,
-                 .wake = request.wake,
-                 .command = &queued.command()};
-    if (still_permitted(part)) {
-      run_within(part, transaction);
-    } else {
-      account(part);
-    }
-    if (has(part, kConnection | kPushes | kChangesConnection)) connection.shown_changed = true;
-  }
+  for (const QueuedRequest& queued : multi.queued())
+    run_queued(request, queued, reply, transaction);
   request.reply.out() += apart;
   const JournalPosition position = transaction.finish();
-  connection.hold_until = std::max(connection.hold_until, position);
+  request.connection.hold_until = std::max(request.connection.hold_until, position);
+  return Outcome::done;
+}
+
+// One that holds everything, or has scripts in it.
+Dispatcher::Outcome Dispatcher::exec_growing(Request& request) {
+  OwnMulti& multi = request.connection.multi;
+  if (growing_) return wait_or_refuse(request);  // a script of this worker was set aside
+  growing_.emplace(services_.keyspace, Transaction::Growing(), keys_, request.now);
+  if (!growing_->began()) {
+    growing_.reset();
+    return wait_or_refuse(request);
+  }
+  if (multi->any(kAllShards)) growing_->hold_all();
+  if (multi->changed(*growing_)) {
+    growing_.reset();
+    request.reply.null_array();
+    return Outcome::done;
+  }
+  multi->unwatch();
+  // The connection is left the figures of it, and may go before it ends.
+  exec_ = std::make_unique<GrowingExec>(std::exchange(multi, OwnMulti(multi)),
+                                        request.connection.version);
+  exec_->reply.array(exec_->multi->queued().size());
+  return go_on_with_exec(request);
+}
+
+// Until a script in it is set aside.
+Dispatcher::Outcome Dispatcher::go_on_with_exec(Request& request) {
+  ConnectionState& connection = request.connection;
+  const std::int64_t begun_us = timer_us_;
+  const std::span<const QueuedRequest> queued = exec_->multi->queued();
+  for (; exec_->next < queued.size() && !growing_->forgotten(); ++exec_->next) {
+    if (run_queued(request, queued[exec_->next], exec_->reply, *growing_)) continue;
+    set_aside(connection).worked_us += timer_us_ - begun_us;
+    return Outcome::next_turn;
+  }
+  if (growing_->forgotten()) {
+    request.reply.error(kStopping);  // nothing of it is kept, so nothing may be acknowledged
+  } else {
+    request.reply.out() += exec_->replies;
+    connection.hold_until = std::max(connection.hold_until, growing_->finish());
+  }
+  growing_.reset();
+  exec_.reset();
+  return Outcome::done;
+}
+
+// False when it was set aside.
+bool Dispatcher::run_queued(Request& exec, const QueuedRequest& queued,
+                            protocol::ReplyWriter& reply, Transaction& transaction) {
+  Request part{.services = exec.services,
+               .settings = exec.settings,
+               .connection = exec.connection,
+               .words = queued.words(),
+               .reply = reply,
+               .now = transaction.now(),
+               .wake = exec.wake,
+               .command = &queued.command()};
+  if ((exec_ != nullptr && exec_->part != nullptr) || still_permitted(part)) {
+    if (!run_within(part, transaction)) return false;
+  } else {
+    account(part);
+  }
+  if (has(part, kConnection | kPushes | kChangesConnection)) {
+    exec.connection.shown_changed = true;
+  }
+  return true;
 }
 
 // Permissions may have changed since it was queued, or by what ran before it.
@@ -196,26 +258,50 @@ bool Dispatcher::still_permitted(Request& part) {
   return false;
 }
 
-// Runs one of several commands that are one, to its end. The transaction holds its keys, or, if it
-// has kAllShards, all shards.
-void Dispatcher::run_within(Request& request, Transaction& transaction) {
+bool Dispatcher::run_within(Request& request, Transaction& transaction) {
   ConnectionState& connection = request.connection;
   queued_keys_.clear();
   for_each_key(*request.command, request.words, [&](std::string_view name, KeyUse) {
     queued_keys_.push_back(services_.keyspace.key(connection.database, name));
   });
-  bool goes_on;
+  return run_held(request, transaction, queued_keys_);
+}
+
+bool Dispatcher::run_held(Request& request, Transaction& transaction, std::span<const Key> keys) {
+  std::unique_ptr<Unfinished>& unfinished = request.connection.unfinished.request;
+  std::int64_t begun_us = timer_us_;
+  // What a script, or the EXEC, has got to is not what its commands have.
+  const bool of_exec = exec_ != nullptr && !request.within_script;
+  auto of_caller =
+      std::exchange(unfinished, of_exec ? std::move(exec_->part) : std::unique_ptr<Unfinished>());
+  bool goes_on = false;
+  bool is_script;
   do {
-    Call call(services_, connection, request.reply, *request.command, request.words, &transaction,
-              queued_keys_, request.now);
+    // Its second step: what it takes may be long, and nobody shall sleep on a lock for it.
+    if (goes_on && transaction.grows()) transaction.say_it_will_be_long();
+    Call call(services_, request.connection, request.reply, *request.command, request.words,
+              &transaction, keys, request.now);
+    call.run_commands_by(*this, Call::Alone::no);
     request.command->run(call);
     CHECK(!call.again_at());  // kWaits
     goes_on = call.goes_on();
-    if (connection.tracking && !goes_on) track(request, queued_keys_, transaction);
+    is_script = unfinished != nullptr && unfinished->runs_script();
+    // Of what a script was given only what it reads is tracked.
+    const bool reads_itself = (request.command->flags & kGrows) == 0;
+    if (request.connection.tracking && reads_itself && !goes_on) track(request, keys, transaction);
     transaction.next_command();
-  } while (goes_on);
-  connection.unfinished.request.reset();
+  } while (goes_on && !is_script);
+  auto part = std::exchange(unfinished, std::move(of_caller));
+  if (goes_on) {
+    restart_timer();
+    part->worked_us += timer_us_ - begun_us;
+    exec_->part = std::move(part);
+    return false;
+  }
+  if (is_script) begun_us -= part->worked_us;
+  timer_us_ = begun_us;  // all that it ran is its own time, too
   account(request);
+  return true;
 }
 
 }  // namespace sojourn::server

@@ -2,13 +2,13 @@
 
 #include <fmt/format.h>
 
+#include "server/commands/errors.h"
 #include "server/commands/permissions.h"
 
 namespace sojourn::server {
 namespace {
 
 // How soon to look again for what nobody announces.
-constexpr Millis kPauseStep{20};
 constexpr Millis kBudgetStep{2};
 
 bool has(const Request& request, Flags flag) { return (request.flags & flag) != 0; }
@@ -72,11 +72,8 @@ Verdict storage(Request& request, Time&) {
   if (state == StorageState::ok) [[likely]]
     return Verdict::pass;
   if (state == StorageState::read_only && has(request, kHealth)) return Verdict::pass;
-  return refuse(request, fmt::format("MISCONF Sojourn can't write: {}. Reads are served; {}.",
-                                     journal.failure(),
-                                     state == StorageState::read_only
-                                         ? "writes are too once the disk has space again"
-                                         : "writes are not until the server is restarted"));
+  refuse_for_storage(journal, request.reply);
+  return Verdict::refuse;
 }
 
 Verdict memory(Request& request, Time&) {
@@ -104,12 +101,52 @@ Verdict subscribed(Request& request, Time&) {
                             request.command->full_name));
 }
 
+// Begun before everybody was told: Redis leaves who is blocked as he is, and what was done is done.
+bool is_under_way(const Request& request) {
+  const ConnectionState& connection = request.connection;
+  return connection.blocked || (connection.awaited != nullptr && request.command->keys.first == 0);
+}
+
+// A script is slow: who asks for all keys there are waits for it.
+Verdict beside_script(Request& request) {
+  constexpr std::uint64_t kAllKeys = kWholeKeyspace | kAllShards;
+  const std::uint64_t flags = request.command->flags;
+  if ((flags & (kAllKeys | kGrows)) != kAllKeys || request.queueing) return Verdict::pass;
+  request.services.keyspace.when_let_go(request.wake);
+  // Those who wait are told when it becomes long: it may have done so just before.
+  const Scripts& scripts = *request.services.scripts;
+  if (!scripts.runs_long() && !scripts.stopping()) return Verdict::wait_wakeup;
+  return refuse(request, kBusy);
+}
+
+// While a script runs for long everybody is told, as in Redis, except for what ends it. A reply
+// that was begun waits.
+Verdict busy(Request& request, Time& again_at) {
+  const Scripts::Standing standing = request.services.scripts->standing();
+  if (standing == Scripts::Standing::none) [[likely]]
+    return Verdict::pass;
+  const OwnUnfinished& unfinished = request.connection.unfinished;
+  if (unfinished.runs_script()) return Verdict::pass;
+  if (standing == Scripts::Standing::slow) return beside_script(request);
+  if (unfinished.request != nullptr) {
+    again_at = request.now + kPauseStep;
+    return Verdict::wait_until;
+  }
+  if (has(request, kAllowBusy) && request.command->keys.first == 0) return Verdict::pass;
+  if (is_under_way(request)) return Verdict::pass;
+  return refuse(request, kBusy);
+}
+
 Verdict pause(Request& request, Time& again_at) {
   const Connections::Pause paused = request.services.connections.paused(request.now);
   if (paused == Connections::Pause::none) [[likely]]
     return Verdict::pass;
   if (has(request, kNeverPaused)) return Verdict::pass;
-  if (paused == Connections::Pause::writes && !has(request, kWrite)) return Verdict::pass;
+  if (paused == Connections::Pause::writes &&
+      ((request.flags & (kWrite | kPublishes)) == 0 || has(request, kSaysItself))) {
+    return Verdict::pass;
+  }
+  if (request.connection.unfinished.runs_script()) return Verdict::pass;  // it has begun
   again_at = request.now + kPauseStep;
   return Verdict::wait_until;
 }
@@ -117,9 +154,13 @@ Verdict pause(Request& request, Time& again_at) {
 // A write may publish too: what becomes of its keys.
 Verdict budgets(Request& request, Time& again_at) {
   if (!has(request, kWrite | kPublishes)) return Verdict::pass;
-  if (!request.services.keyspace.journal().over_budget() && !request.services.channels->behind())
-      [[likely]]
+  const Journal& journal = request.services.keyspace.journal();
+  // What cannot be written now is not waited for: a write was refused, and what else comes here
+  // (a script) may not write.
+  const bool full = journal.over_budget() && journal.state() == StorageState::ok;
+  if (!full && !request.services.channels->behind()) [[likely]]
     return Verdict::pass;
+  if (request.connection.unfinished.runs_script()) return Verdict::pass;
   again_at = request.now + kBudgetStep;
   return Verdict::wait_until;
 }
@@ -144,8 +185,23 @@ Verdict ask_in_order(Request& request, Time& again_at) {
 }  // namespace
 
 Verdict pass_gates(Request& request, Time& again_at) {
-  return ask_in_order<debugging, permission, storage, memory, subscribed, pause, budgets, warming>(
-      request, again_at);
+  return ask_in_order<debugging, permission, busy, storage, memory, subscribed, pause, budgets,
+                      warming>(request, again_at);
+}
+
+bool pass_gates_of_script(Request& request) {
+  Time never{};
+  return ask_in_order<debugging, storage>(request, never) == Verdict::pass;
+}
+
+bool refuse_for_storage(Journal& journal, protocol::ReplyWriter& reply) {
+  const StorageState state = journal.state();
+  if (state == StorageState::ok) return false;
+  reply.error(fmt::format(
+      "MISCONF Sojourn can't write: {}. Reads are served; {}.", journal.failure(),
+      state == StorageState::read_only ? "writes are too once the disk has space again"
+                                       : "writes are not until the server is restarted"));
+  return true;
 }
 
 bool is_local(const ConnectionState& connection) {

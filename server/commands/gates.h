@@ -25,6 +25,7 @@ struct Request {
   const std::size_t reply_begin = reply.out().size();
   bool rejected = false;  // by a gate or for its form: counted as such, not as a call
   bool queueing = false;  // it does not run yet, if it passes
+  bool within_script = false;
   // What gates ask: the row's, and of an EXEC those of what is queued. Set before they are asked.
   std::uint64_t flags = 0;
 };
@@ -37,8 +38,18 @@ enum class Verdict : std::uint8_t {
   wait_wakeup,  // `wake` will be called
 };
 
+// How soon to look again whether a pause is over, which nobody announces.
+inline constexpr Millis kPauseStep{20};
+
 // Asks every gate, in order, until one does not let the request pass.
 Verdict pass_gates(Request& request, Time& again_at);
+
+// The gates that a command within a script has to pass, too; the script as a whole has passed the
+// others. False with an error in the reply.
+bool pass_gates_of_script(Request& request);
+
+// True, with an error as the reply, when nothing can be written.
+bool refuse_for_storage(Journal& journal, protocol::ReplyWriter& reply);
 
 // From this machine: a loopback address or a Unix socket.
 bool is_local(const ConnectionState& connection);

@@ -15,7 +15,16 @@ void Gauges::Rate::read(std::uint64_t total_now, std::int64_t elapsed_ms) {
 
 Keyspace::Totals Gauges::refresh(const Services& services, Time now, const Transaction* within) {
   Keyspace::Totals totals = services.keyspace.totals(within);
-  if (refreshing_.test_and_set(std::memory_order_acquire)) return totals;
+  note(services, now, totals);
+  return totals;
+}
+
+void Gauges::refresh_at_once(const Services& services, Time now) {
+  if (const auto totals = services.keyspace.totals_at_once()) note(services, now, *totals);
+}
+
+void Gauges::note(const Services& services, Time now, const Keyspace::Totals& totals) {
+  if (refreshing_.test_and_set(std::memory_order_acquire)) return;
   const std::int64_t now_ms = unix_ms(now);
   const bool bounded = services.config.current()->maxmemory != 0;
   const Millis interval = bounded ? kMemoryInterval : kRateInterval;
@@ -24,7 +33,8 @@ Keyspace::Totals Gauges::refresh(const Services& services, Time now, const Trans
   const Metrics& metrics = services.metrics;
   const std::uint64_t used = totals.entry_bytes + services.keyspace.journal().pending_bytes() +
                              metrics.sum(&WorkerMetrics::input_buffer_bytes) +
-                             metrics.sum(&WorkerMetrics::output_buffer_bytes);
+                             metrics.sum(&WorkerMetrics::output_buffer_bytes) +
+                             services.scripts->figures().machine_bytes;
   used_memory_.store(used, std::memory_order_relaxed);
   const std::uint64_t told =
       used + (services.store != nullptr ? services.store->memory_bytes() : 0);
@@ -40,7 +50,6 @@ Keyspace::Totals Gauges::refresh(const Services& services, Time now, const Trans
     rates_read_ms_ = now_ms;
   }
   refreshing_.clear(std::memory_order_release);
-  return totals;
 }
 
 }  // namespace sojourn::server

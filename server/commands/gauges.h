@@ -15,7 +15,7 @@ struct Services;
 // Threading: any thread; whoever finds a reading due takes it.
 class Gauges {
  public:
-  // What entries, tables, the journal and connections' buffers take, as maxmemory counts it.
+  // What entries, tables, the journal, connections' buffers and Lua take, as maxmemory counts it.
   std::uint64_t used_memory() const { return used_memory_.load(std::memory_order_relaxed); }
   // As INFO tells it: with the storage engine's own, which has a budget of its own and is no
   // matter of maxmemory.
@@ -34,7 +34,7 @@ class Gauges {
     if (now_ms < due_ms) return;
     // One of those who find it due.
     if (memory_due_ms_.compare_exchange_strong(due_ms, now_ms + kMemoryInterval.count())) {
-      refresh(services, now);
+      refresh_at_once(services, now);
     }
   }
   // Reads all now, and returns the totals that were read for it. `within`: see Keyspace.
@@ -46,6 +46,10 @@ class Gauges {
   static constexpr Millis kRateInterval{1000};
 
  private:
+  // Not when somebody holds a part of the keyspace just now: then at the next time.
+  void refresh_at_once(const Services& services, Time now);
+  void note(const Services& services, Time now, const Keyspace::Totals& totals);
+
   struct Rate {
     std::atomic<std::uint64_t> per_second{0};
     std::uint64_t total = 0;  // at the last reading; only whoever holds refreshing_ touches it

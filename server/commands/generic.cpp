@@ -23,13 +23,6 @@ std::string_view type_name(ValueType type) {
   }
 }
 
-void change_databases(Call& call, const std::function<void(Transaction&)>& change) {
-  if (call.held() != nullptr) return change(*call.held());
-  Transaction all(call.services.keyspace, Transaction::AllShards(), call.now);
-  change(all);
-  call.hold_until(all.finish());
-}
-
 namespace {
 
 void del(Call& call) {
@@ -70,8 +63,11 @@ void randomkey(Call& call) {
   constexpr int kStepsInATurn = 4;
   auto& so_far = call.so_far<RandomKeySoFar>();
   for (int step = 0; step < kStepsInATurn; ++step) {
-    const auto name =
-        call.services.keyspace.random_key(call.connection.database, so_far.cursor, call.held());
+    std::optional<std::string> name;
+    if (!call.services.keyspace.random_key(call.connection.database, so_far.cursor, name,
+                                           call.held())) {
+      return call.next_turn();
+    }
     if (name) return call.reply.bulk(*name);
     if (so_far.cursor == 0 && so_far.round_the_end) return call.reply.null();
     so_far.round_the_end = so_far.round_the_end || so_far.cursor == 0;
@@ -80,7 +76,9 @@ void randomkey(Call& call) {
 }
 
 void dbsize(Call& call) {
-  call.reply.unsigned_integer(call.services.keyspace.size(call.connection.database, call.held()));
+  const auto size = call.services.keyspace.size(call.connection.database, call.held());
+  if (!size) return call.run_again_at(call.now);
+  call.reply.unsigned_integer(*size);
 }
 
 // ASYNC and SYNC mean the same here: all is gone at once, memory and disk are given back later.
@@ -94,13 +92,13 @@ bool flush_words(Call& call) {
 
 void flushdb(Call& call) {
   if (!flush_words(call)) return;
-  change_databases(call, [&](Transaction& all) { all.flush(call.connection.database); });
+  call.tx().flush(call.connection.database);
   call.reply.ok();
 }
 
 void flushall(Call& call) {
   if (!flush_words(call)) return;
-  change_databases(call, [](Transaction& all) { all.flush_all(); });
+  call.tx().flush_all();
   call.reply.ok();
 }
 
@@ -211,7 +209,7 @@ constexpr Command kGenericCommands[] = {
      .keys = one_key(kRW | kAccess | kUpdate), .run = move, .since = "1.0.0", .complexity = "O(1)",
      .syntax = "key db",
      .summary = "Moves a key to another database unless it is there already."},
-    {.name = "swapdb", .arity = exactly(3), .flags = kWrite | kFast | kKeyspace | kDangerous | kAllShards,
+    {.name = "swapdb", .arity = exactly(3), .flags = kWrite | kFast | kKeyspace | kDangerous | kAllShards | kGrows,
      .group = Group::server, .run = swapdb, .since = "4.0.0", .complexity = "O(1)", .syntax = "index1 index2",
      .summary = "Exchanges two databases, at once for every connection."},
     {.name = "randomkey", .arity = exactly(1),
@@ -231,10 +229,10 @@ constexpr Command kGenericCommands[] = {
      .since = "2.8.0", .complexity = "O(1) a call, O(N) for all N keys",
      .syntax = "cursor [MATCH pattern] [COUNT count] [TYPE type]",
      .summary = "Walks through the names of the database's keys, some at each call."},
-    {.name = "flushdb", .arity = at_least(1), .flags = kWrite | kKeyspace | kDangerous | kAllShards,
+    {.name = "flushdb", .arity = at_least(1), .flags = kWrite | kKeyspace | kDangerous | kAllShards | kGrows,
      .group = Group::server, .run = flushdb, .since = "1.0.0", .complexity = "O(1)", .syntax = "[ASYNC | SYNC]",
      .summary = "Deletes all keys of the database."},
-    {.name = "flushall", .arity = at_least(1), .flags = kWrite | kKeyspace | kDangerous | kAllShards,
+    {.name = "flushall", .arity = at_least(1), .flags = kWrite | kKeyspace | kDangerous | kAllShards | kGrows,
      .group = Group::server, .run = flushall, .since = "1.0.0", .complexity = "O(1)", .syntax = "[ASYNC | SYNC]",
      .summary = "Deletes all keys of all databases."},
     {.name = "object", .arity = at_least(2), .since = "2.2.3",

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <functional>
 #include <string_view>
 
 #include "server/cache/entry.h"
@@ -16,8 +15,6 @@ struct Settings;
 
 // generic.cpp
 std::string_view type_name(ValueType type);  // as TYPE answers it: "string", "hash", "zset"
-// Changes whole databases: in EXEC's transaction, else in one of its own.
-void change_databases(Call& call, const std::function<void(Transaction&)>& change);
 
 // expire.cpp
 void expire(Call& call);

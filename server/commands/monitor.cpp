@@ -51,22 +51,36 @@ void append_quoted(std::string& line, std::string_view word) {
 }
 
 // Passwords: all words of AUTH, and what follows the option AUTH of HELLO.
-std::string_view shown(const Request& request, std::size_t i) {
+std::string_view shown(const Command& command, protocol::Words words, std::size_t i) {
   constexpr std::string_view kRedacted = "(redacted)";
-  const Flags flags = request.command->flags;
-  const auto names = static_cast<std::size_t>(request.command->name_words());
-  if ((flags & kSecretWords) == 0 || i < names) return request.words[i];
+  const Flags flags = command.flags;
+  const auto names = static_cast<std::size_t>(command.name_words());
+  if ((flags & kSecretWords) == 0 || i < names) return words[i];
   if ((flags & kSecretOption) == 0) return kRedacted;
   for (std::size_t before = 1; before <= 2 && i >= names + 1 + before; ++before) {
-    if (equal_any_case(request.words[i - before], "AUTH")) return kRedacted;
+    if (equal_any_case(words[i - before], "AUTH")) return kRedacted;
   }
-  return request.words[i];
+  return words[i];
 }
 
 std::string who(const ConnectionState& connection) {
   const std::string_view peer = connection.peer_address;
   if (!peer.starts_with('/')) return connection.peer_address;
   return fmt::format("unix:{}", peer.substr(0, peer.rfind(':')));
+}
+
+void show(Services& services, const ConnectionState& connection, const Command& command,
+          protocol::Words words, std::string_view by) {
+  Channels& channels = *services.channels;
+  if (channels.far_behind()) return channels.cut_off(kMonitor);
+  const std::int64_t us = services.clock.now_us().time_since_epoch().count();
+  std::string line = fmt::format("{}.{:06} [{} {}]", us / 1'000'000, us % 1'000'000,
+                                 connection.database, by);
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    line += ' ';
+    append_quoted(line, shown(command, words, i));
+  }
+  channels.publish(kMonitor, line);
 }
 
 // clang-format off
@@ -91,16 +105,14 @@ void stop_monitoring(Services& services, ConnectionState& connection) {
 void show_to_monitors(const Request& request) {
   // What operators do is not for everybody who may watch.
   if ((request.command->flags & (kSkipMonitor | kAdmin)) != 0) return;
-  Channels& channels = *request.services.channels;
-  if (channels.far_behind()) return channels.cut_off(kMonitor);
-  const std::int64_t us = request.services.clock.now_us().time_since_epoch().count();
-  std::string line = fmt::format("{}.{:06} [{} {}]", us / 1'000'000, us % 1'000'000,
-                                 request.connection.database, who(request.connection));
-  for (std::size_t i = 0; i < request.words.size(); ++i) {
-    line += ' ';
-    append_quoted(line, shown(request, i));
-  }
-  channels.publish(kMonitor, line);
+  show(request.services, request.connection, *request.command, request.words,
+       request.within_script ? "lua" : who(request.connection));
+}
+
+void show_script_to_monitors(Call& call) {
+  if (call.services.channels->count(TopicKind::monitor) == 0) [[likely]]
+    return;
+  show(call.services, call.connection, call.command, call.words(), who(call.connection));
 }
 
 }  // namespace sojourn::server

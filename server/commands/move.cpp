@@ -101,11 +101,7 @@ void swapdb(Call& call) {
   const auto known = [&](std::int64_t number) { return number >= 0 && number < databases; };
   if (!args.failed() && (!known(a) || !known(b))) args.fail(kDatabaseOutOfRange);
   if (!args.done()) return call.refuse(args.error());
-  if (a != b) {
-    change_databases(call, [&](Transaction& all) {
-      all.swap(static_cast<std::uint16_t>(a), static_cast<std::uint16_t>(b));
-    });
-  }
+  if (a != b) call.tx().swap(static_cast<std::uint16_t>(a), static_cast<std::uint16_t>(b));
   call.reply.ok();
 }
 

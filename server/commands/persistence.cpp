@@ -1,4 +1,5 @@
 #include "server/commands/awaited_call.h"
+#include "server/commands/errors.h"
 #include "server/commands/server_handlers.h"
 #include "server/commands/services.h"
 
@@ -57,6 +58,7 @@ void shutdown(Call& call) {
   }
   if (!args.done()) return call.refuse(args.error());
   if (abort) return call.refuse("ERR No shutdown in progress.");
+  if (!nosave && call.services.scripts->runs_long()) return call.refuse(kBusy);
 
   const StorageState state = call.services.keyspace.journal().state();
   if (state != StorageState::ok && !nosave && !force) {

@@ -58,7 +58,7 @@ Registry::Registry()
                           field_deadline_commands(), timed_field_commands(), set_commands(),
                           sorted_set_commands(), pubsub_commands(), server_commands(),
                           debug_commands(), latency_commands(), wait_commands(), monitor_commands(),
-                          cluster_commands(), acl_commands()}) {}
+                          cluster_commands(), acl_commands(), script_commands()}) {}
 
 Registry::Registry(std::span<const std::span<const Command>> families) {
   const std::size_t count = count_rows(families);

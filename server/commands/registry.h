@@ -83,6 +83,7 @@ std::span<const Command> timed_field_commands();
 std::span<const Command> set_commands();
 std::span<const Command> sorted_set_commands();
 std::span<const Command> pubsub_commands();
+std::span<const Command> script_commands();
 std::span<const Command> server_commands();
 std::span<const Command> debug_commands();
 std::span<const Command> latency_commands();

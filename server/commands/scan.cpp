@@ -74,15 +74,16 @@ void scan(Call& call) {
   const ScanOptions options = scan_options(args, ScanOf::keys);
   if (!args.done()) return call.refuse(args.error());
   CountedReplies names(call.reply);
-  const std::uint64_t next = call.services.keyspace.scan(
+  const std::optional<std::uint64_t> next = call.services.keyspace.scan(
       call.connection.database, cursor, options.count,
       [&](const Entry& entry) {
         if (options.type && !equal_any_case(*options.type, type_name(entry.type()))) return;
         if (options.fits(entry.key())) names.bulk(entry.key());
       },
       call.held());
+  if (!next) return call.run_again_at(call.now);
   call.reply.array(2);
-  call.reply.bulk(std::to_string(next));
+  call.reply.bulk(std::to_string(*next));
   names.finish_array();
 }
 

@@ -23,13 +23,11 @@ void role(Call& call) {
 
 void list_modules(Call& call) { call.reply.array(0); }
 
-// Nothing to flush: Sojourn keeps no scripts. Test harnesses ask for it between tests.
-void flush_scripts(Call& call) {
-  const bool scripts = call.command.full_name == "script|flush";
+// Nothing to flush: there are no functions. Test harnesses ask for it between tests.
+void flush_functions(Call& call) {
   Args args = call.args();
   if (!args.empty() && !args.option("SYNC") && !args.option("ASYNC")) {
-    args.fail(scripts ? "ERR SCRIPT FLUSH only support SYNC|ASYNC option"
-                      : "ERR FUNCTION FLUSH only supports SYNC|ASYNC option");
+    args.fail("ERR FUNCTION FLUSH only supports SYNC|ASYNC option");
   }
   if (!args.done()) return call.refuse(args.error());
   call.reply.ok();
@@ -152,7 +150,7 @@ constexpr Command kFunctionCommands[] = {
      .arity = at_least(2),
      .flags = kWrite | kNoScript,
      .group = Group::scripting,
-     .run = flush_scripts,
+     .run = flush_functions,
      .since = "7.0.0",
      .complexity = "O(1)",
      .syntax = "[ASYNC | SYNC]",
@@ -237,26 +235,6 @@ constexpr Command kModuleCommands[] = {
      .since = "4.0.0",
      .complexity = "O(1)",
      .summary = "Returns the modules; there are none."},
-};
-
-constexpr Command kScriptCommands[] = {
-    {.name = "flush",
-     .arity = at_least(2),
-     .flags = kNoScript,
-     .group = Group::scripting,
-     .run = flush_scripts,
-     .since = "2.6.0",
-     .complexity = "O(1)",
-     .syntax = "[ASYNC | SYNC]",
-     .summary = "Forgets all scripts; there are none."},
-    {.name = "help",
-     .arity = exactly(2),
-     .flags = kInfo,
-     .group = Group::scripting,
-     .run = help,
-     .since = "5.0.0",
-     .complexity = "O(1)",
-     .summary = "Lists the subcommands of SCRIPT."},
 };
 
 constexpr Command kSlowlogCommands[] = {
@@ -380,12 +358,6 @@ constexpr Command kServerCommands[] = {
      .since = "1.0.0",
      .complexity = "O(1)",
      .summary = "Answers once everything written so far would survive a power cut."},
-    {.name = "script",
-     .arity = at_least(2),
-     .group = Group::scripting,
-     .since = "2.6.0",
-     .summary = "Contains what test harnesses ask of scripts.",
-     .subcommands = kScriptCommands},
     {.name = "shutdown",
      .arity = at_least(1),
      .flags = kOperator | kNoMulti | kAllowBusy,

@@ -18,6 +18,7 @@
 #include "server/observe/metrics.h"
 #include "server/observe/slowlog.h"
 #include "server/pubsub/channels.h"
+#include "server/scripting/scripts.h"
 #include "server/store/store.h"
 
 namespace sojourn::server {
@@ -45,6 +46,7 @@ struct Services {
   std::unique_ptr<Errands> errands = std::make_unique<Errands>();
   std::unique_ptr<Channels> channels = std::make_unique<Channels>();
   std::unique_ptr<BlockedRequests> blocked = std::make_unique<BlockedRequests>();
+  std::unique_ptr<Scripts> scripts = std::make_unique<Scripts>(kRedisVersion);
 };
 
 }  // namespace sojourn::server

@@ -12,6 +12,7 @@ class Unfinished {
   virtual ~Unfinished() = default;
   // What it holds; counts as output that waits.
   virtual std::size_t bytes() const { return 0; }
+  virtual bool runs_script() const { return false; }
 
   std::int64_t worked_us = 0;  // in the steps done
 };
@@ -25,6 +26,7 @@ struct OwnUnfinished {
   OwnUnfinished& operator=(OwnUnfinished&&) = default;
 
   std::size_t bytes() const { return request != nullptr ? request->bytes() : 0; }
+  bool runs_script() const { return request != nullptr && request->runs_script(); }
 
   std::unique_ptr<Unfinished> request;
 };

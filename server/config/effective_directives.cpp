@@ -260,6 +260,11 @@ constexpr Directive kDirectives[] = {
     setting<&Settings::accept_data_loss>("accept-data-loss", yes_no(),
                                          "Start although the newest changes are missing on disk.",
                                          kOurs | kImmutable | kSwitch),
+    // Scripts
+    setting<&Settings::busy_reply_threshold>(
+        "busy-reply-threshold", number(0, kLongMax),
+        "Milliseconds after which a script that still runs makes others be told so; 0: never.", 0,
+        "lua-time-limit"),
     // Memory
     setting<&Settings::maxmemory>("maxmemory", memory(), "Bytes of data in RAM; 0: no bound."),
     setting<&Settings::maxmemory_policy>(

@@ -20,7 +20,7 @@ constexpr auto kNoAof = "there is no append-only file to load or rewrite: RocksD
 constexpr auto kNoReplication = "there is no replication yet"sv;
 constexpr auto kNoCluster = "there is no cluster mode yet"sv;
 constexpr auto kNoModules = "there are no modules"sv;
-constexpr auto kNoScripts = "there are no scripts that could take long"sv;
+constexpr auto kEffectsOnly = "what scripts change is kept, never the scripts"sv;
 constexpr auto kNoEviction = "no session is evicted or given up for memory"sv;
 constexpr auto kOneEncoding = "each type has one encoding in memory"sv;
 constexpr auto kNoDefrag = "memory needs no defragmentation thread"sv;
@@ -229,8 +229,7 @@ constexpr Directive kDirectives[] = {
          kImmutable),
 
     // Scripts, monitoring
-    kept("busy-reply-threshold", kLong, "5000", kNoScripts, 0, "lua-time-limit"),
-    kept("lua-replicate-commands", yes_no(), "yes", kNoScripts, kFileOnly),
+    kept("lua-replicate-commands", yes_no(), "yes", kEffectsOnly, kFileOnly),
 
     // Process
     kept("supervised", choice(kSupervised), "no", kServiceManager, kImmutable),

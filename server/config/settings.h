@@ -98,6 +98,8 @@ struct Settings {
   std::uint64_t set_max_listpack_value = 64;
   std::uint64_t zset_max_listpack_entries = 128;
   std::uint64_t zset_max_listpack_value = 64;
+  // scripts
+  std::chrono::milliseconds busy_reply_threshold{5000};  // 0: never
   // events
   std::string notify_keyspace_events;  // the classes' letters, in Redis's order
   // log

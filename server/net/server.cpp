@@ -126,6 +126,7 @@ void Server::start(Services& services, std::size_t workers) {
 
 void Server::stop() {
   if (!threads_.empty()) {
+    shared_->services.scripts->stop();
     boost::asio::post(workers_.front()->io(), [this] { listener_->close(); });
     remove_unix_socket();
     drain();

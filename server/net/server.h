@@ -53,7 +53,8 @@ class Server final : public Connections {
   // Serves from here on.
   void start(Services& services, std::size_t workers);
   // Accepts and reads no more, finishes what was read, sends what may leave, and closes: within
-  // half a second, after which whoever still does not read is cut off.
+  // half a second, after which whoever still does not read is cut off. Scripts that are slow are
+  // given up.
   void stop();
 
   // --- Connections ---

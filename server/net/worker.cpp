@@ -112,6 +112,7 @@ void Worker::stop() {
   asio::post(io_, [this] {
     for (auto& [id, connection] : connections_) close_now(*connection);
     bury();
+    dispatcher_.end_scripts();
     io_.stop();
   });
 }
@@ -141,6 +142,8 @@ void Worker::serve_sockets() {
   refresh_settings();
   serve_ready();
   run_backlogs();
+  if (dispatcher_.has_orphan()) [[unlikely]]
+    dispatcher_.go_on_with_orphan();
 }
 
 void Worker::end_turn() {
@@ -284,6 +287,8 @@ void Worker::settle() {
     release_held();
   }
   bury();
+  if (dispatcher_.has_orphan()) [[unlikely]]
+    schedule_turn();
   if (draining_) check_drained();
 }
 

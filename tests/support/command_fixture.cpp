@@ -9,6 +9,7 @@
 #include "server/commands/key_event_channels.h"
 #include "server/commands/permissions.h"
 #include "tests/support/redis_cli.h"
+#include "tests/support/wait_for.h"
 
 namespace sojourn::server {
 namespace {
@@ -68,6 +69,7 @@ CommandTest::CommandTest(bool on_disk) : on_disk_(on_disk) {
     if (services) follow_user_settings(*services->users, changed);
   });
   start();
+  wait_for([this] { return keyspace->warm(); });
   connect();
 }
 

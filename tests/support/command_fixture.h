@@ -54,7 +54,8 @@ class FakeConnections : public Connections {
   Time pause_until_{};
 };
 
-// A whole server in process: everything but sockets. Time stands still until advance().
+// A whole server in process: everything but sockets. Time stands still until advance(). It is warm
+// at first, and warms up after a restart().
 //
 //   EXPECT_EQ(run("SET s:1 alice PX 1000"), "OK");
 //

@@ -58,7 +58,7 @@ TEST_F(HashFlooding, LosesNoKeyWhenTheShardTakesASecretOfItsOwn) {
   std::size_t scanned = 0;
   std::uint64_t cursor = 0;
   do {
-    cursor = keyspace_->scan(0, cursor, 1000, [&](const Entry&) { ++scanned; });
+    cursor = keyspace_->scan(0, cursor, 1000, [&](const Entry&) { ++scanned; }).value();
   } while (cursor != 0);
   EXPECT_GE(scanned, all.size());
 

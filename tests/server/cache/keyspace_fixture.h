@@ -65,8 +65,9 @@ class KeyspaceTest : public ::testing::Test {
   void resolve(const Key& key) {
     for (;;) {
       auto ready = std::make_shared<std::atomic<int>>(0);
-      if (keyspace_->resolve({&key, 1},
-                             [ready](std::optional<Error> error) { *ready = error ? 2 : 1; })) {
+      if (keyspace_->resolve({&key, 1}, [ready](std::optional<Error> error) {
+            *ready = error ? 2 : 1;
+          }) == Keyspace::Resolved::known) {
         return;
       }
       while (*ready == 0) std::this_thread::yield();
@@ -141,7 +142,8 @@ class KeyspaceTest : public ::testing::Test {
   std::optional<std::string> random_key() {
     std::uint64_t cursor = Keyspace::random_cursor();
     for (int rounds = 0; rounds < 2; rounds += cursor == 0 ? 1 : 0) {
-      if (const auto name = keyspace_->random_key(0, cursor)) return name;
+      std::optional<std::string> name;
+      if (keyspace_->random_key(0, cursor, name) && name) return name;
     }
     return std::nullopt;
   }

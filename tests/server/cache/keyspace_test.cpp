@@ -36,7 +36,7 @@ TEST_F(KeyspaceTest, UpkeepRemovesWhatIsDueFromMemoryAndDisk) {
   advance(500ms);
   upkeep();
   // Half, but for those of the slot of 16 ms that has not ended.
-  EXPECT_NEAR(static_cast<double>(keyspace_->size(0)), 501, 20);
+  EXPECT_NEAR(static_cast<double>(keyspace_->size(0).value()), 501, 20);
   advance(600ms);
   upkeep();
   EXPECT_EQ(keyspace_->size(0), 1u);
@@ -268,7 +268,7 @@ TEST_F(KeyspaceTest, AScanLooksAtFewEntriesAtATime) {
   int calls = 0;
   int found = 0;
   do {
-    cursor = keyspace_->scan(0, cursor, 10, [&](const Entry&) { ++found; });
+    cursor = keyspace_->scan(0, cursor, 10, [&](const Entry&) { ++found; }).value();
     ++calls;
   } while (cursor != 0);
   EXPECT_EQ(found, 1);
@@ -346,7 +346,8 @@ TEST_F(KeyspaceTest, AScanMeetsEveryKeyThatIsThereThroughout) {
   std::uint64_t cursor = 0;
   int added = 0;
   do {
-    cursor = keyspace_->scan(0, cursor, 10, [&](const Entry& entry) { seen.emplace(entry.key()); });
+    cursor = keyspace_->scan(0, cursor, 10, [&](const Entry& entry) { seen.emplace(entry.key()); })
+                 .value();
     EXPECT_LT(cursor, std::uint64_t{1} << 53);
     for (int i = 0; i < 50 && added < 20'000; ++i) put("new:" + std::to_string(added++), "v");
   } while (cursor != 0);

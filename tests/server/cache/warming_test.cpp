@@ -42,15 +42,15 @@ class InterruptedReads : public HeldStore {
   Result<std::optional<std::string>> read(Column column, std::string_view key) override {
     if (column == Column::touches) {
       std::unique_lock lock(mutex_);
-      begun_ = true;
+      ++begun_;
       changed_.notify_all();
       changed_.wait(lock, [&] { return may_end_; });
     }
     return HeldStore::read(column, key);
   }
-  void wait_until_begun() {
+  void wait_until_begun(int reads = 1) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return begun_; });
+    changed_.wait(lock, [&] { return begun_ >= reads; });
   }
   void end() {
     const std::lock_guard guard(mutex_);
@@ -61,7 +61,7 @@ class InterruptedReads : public HeldStore {
  private:
   std::mutex mutex_;
   std::condition_variable changed_;
-  bool begun_ = false;
+  int begun_ = 0;
   bool may_end_ = false;
 };
 
@@ -74,7 +74,8 @@ TEST_F(WarmingTest, WhatIsDeletedOnceAllIsLoadedIsNotBroughtBackByASlowRead) {
   keyspace_ = std::move(*Keyspace::open({}, clock_, *journal_, &store, log_));
   const Key key = keyspace_->key(0, "s:1");
   std::atomic<bool> ready = false;
-  ASSERT_FALSE(keyspace_->resolve({&key, 1}, [&](std::optional<Error>) { ready = true; }));
+  ASSERT_EQ(Keyspace::Resolved::later,
+            keyspace_->resolve({&key, 1}, [&](std::optional<Error>) { ready = true; }));
   store.wait_until_begun();
   store.let_go();
   wait_until_warm();
@@ -166,7 +167,8 @@ TEST_F(WarmingTest, ASmallSessionDoesNotWaitBehindALargeHash) {
   held_.hold_fields_too();
   const Key hash = keyspace_->key(0, "h");
   std::atomic<bool> hash_is_read = false;
-  ASSERT_FALSE(keyspace_->resolve({&hash, 1}, [&](std::optional<Error>) { hash_is_read = true; }));
+  ASSERT_EQ(Keyspace::Resolved::later,
+            keyspace_->resolve({&hash, 1}, [&](std::optional<Error>) { hash_is_read = true; }));
   EXPECT_EQ(get("s:1"), "alice");
   EXPECT_FALSE(hash_is_read);
   load();
@@ -182,6 +184,75 @@ TEST_F(WarmingTest, WhoWaitsForTheEndIsTold) {
   EXPECT_EQ(told, 1);
   keyspace_->when_warm([&] { ++told; });
   EXPECT_EQ(told, 2);
+}
+
+TEST_F(WarmingTest, WhoHoldsAKeyReadsItHimself) {
+  put("held", "1");
+  put("later", "alice");
+  for (int i = 0; i < 2000; ++i) put_field("h", "f" + std::to_string(i), "value");
+  restart_cold();
+  Transaction tx(*keyspace_, Transaction::Growing(), {}, clock_.now());
+  for (const char* name : {"held", "later", "h", "none"}) {
+    const Key k = keyspace_->key(0, name);
+    tx.hold(k);
+    EXPECT_FALSE(tx.knows(k)) << name;
+    EXPECT_EQ(tx.learn(k), std::nullopt) << name;
+    EXPECT_TRUE(tx.knows(k)) << name;
+  }
+  const Key later = keyspace_->key(0, "later"), none = keyspace_->key(0, "none");
+  const Key hash = keyspace_->key(0, "h");
+  EXPECT_EQ(tx.find(later)->value(), "alice");
+  EXPECT_EQ(tx.find(none), nullptr);
+  EXPECT_EQ(HashView(*tx.find(hash)).size(), 2000u);
+}
+
+// Both threads that read for others have met a shard that is held.
+TEST_F(WarmingTest, WhoHoldsAKeyReadsAnotherWhileNobodyElseCan) {
+  put("held", "1");
+  put("later", "alice");
+  stop();
+  InterruptedReads store(store_);
+  store.hold();
+  journal_ = std::move(*Journal::open(store, {}, log_));
+  keyspace_ = std::move(*Keyspace::open({}, clock_, *journal_, &store, log_));
+  const Key held = keyspace_->key(0, "held"), later = keyspace_->key(0, "later");
+  std::atomic<int> ready = 0;
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_EQ(Keyspace::Resolved::later,
+              keyspace_->resolve({&held, 1}, [&](std::optional<Error>) { ++ready; }));
+  }
+  store.wait_until_begun(2);
+  {
+    Transaction tx(*keyspace_, Transaction::Growing(), {}, clock_.now());
+    tx.hold(held);
+    store.end();
+    tx.hold(later);
+    EXPECT_EQ(tx.learn(later), std::nullopt);
+    EXPECT_EQ(tx.find(later)->value(), "alice");
+    EXPECT_EQ(ready, 0) << "they wait for a moment";
+    tx.say_it_will_be_long();
+    while (ready < 2) std::this_thread::yield();
+    EXPECT_EQ(Keyspace::Resolved::held,
+              keyspace_->resolve({&held, 1}, [&](std::optional<Error>) { ++ready; }));
+  }
+  while (ready < 3) std::this_thread::yield();
+  EXPECT_EQ(get("held"), "1") << "it was not taken for absent";
+  store.let_go();
+  stop();  // before the store goes
+}
+
+TEST_F(WarmingTest, EndsThoughSomeKeysAreHeldForEver) {
+  for (int i = 0; i < 100; ++i) put("s:" + std::to_string(i), "alice");
+  restart_cold();
+  {
+    const Key held = keyspace_->key(0, "s:50");
+    Transaction tx(*keyspace_, Transaction::Growing(), {&held, 1}, clock_.now());
+    tx.forget();
+  }
+  held_.let_go();
+  wait_until_warm();
+  EXPECT_EQ(keyspace_->loaded(), 99u);
+  stop();
 }
 
 TEST_F(WarmingTest, ADamagedRecordIsNeitherServedNorTakenForAbsent) {
@@ -200,7 +271,7 @@ TEST_F(WarmingTest, ADamagedRecordIsNeitherServedNorTakenForAbsent) {
   const Key k = keyspace_->key(0, "s:1");
   std::atomic<bool> called = false;
   std::optional<Error> error;
-  ASSERT_FALSE(keyspace_->resolve({&k, 1}, [&](std::optional<Error> what) {
+  ASSERT_EQ(Keyspace::Resolved::later, keyspace_->resolve({&k, 1}, [&](std::optional<Error> what) {
     error = std::move(what);
     called = true;
   }));

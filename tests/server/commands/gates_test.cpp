@@ -12,6 +12,7 @@
 #include "tests/support/command_fixture.h"
 #include "tests/support/faulty_store.h"
 #include "tests/support/held_store.h"
+#include "tests/support/wait_for.h"
 
 namespace sojourn::server {
 namespace {
@@ -125,12 +126,6 @@ class StorageGates : public ::testing::Test {
     EXPECT_EQ(run(std::move(words)), Dispatcher::Outcome::done);
     return out;
   }
-  template <class Done>
-  static void wait_for(Done&& done) {
-    const auto deadline = std::chrono::steady_clock::now() + 30s;
-    while (!done() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
-    ASSERT_TRUE(done());
-  }
 
   ManualClock clock;
   Log log{-1, LogLevel::warning};
@@ -204,6 +199,107 @@ TEST_F(StorageGates, AJournalOverItsBudgetMakesWritesWait) {
   faulty.let_go();
   wait_for([&] { return !journal->over_budget(); });
   EXPECT_EQ(reply({"SET", "b", value}), "+OK\r\n");
+}
+
+// It may not write anyway, and the disk may stay full for ever.
+TEST_F(StorageGates, ScriptsDoNotWaitForADiskThatIsFull) {
+  Journal::Options options;
+  options.bytes_budget = 1000;
+  open(faulty, options);
+  wait_for([&] { return keyspace->warm(); });
+  faulty.fail_write(1, Errc::disk_full, 1'000'000);
+  const std::string value(2000, 'v');
+  run({"SET", "a", value});
+  wait_for([&] { return journal->state() == StorageState::read_only; });
+  ASSERT_TRUE(journal->over_budget());
+  EXPECT_EQ(reply({"EVAL", "return redis.call('STRLEN', 'a')", "0"}), ":2000\r\n");
+  EXPECT_THAT(reply({"EVAL", "return redis.pcall('SET', 'a', 1)", "0"}),
+              ::testing::StartsWith("-MISCONF "));
+  EXPECT_EQ(reply({"PUBLISH", "news", "1"}), ":0\r\n");
+}
+
+// What it has changed cannot be taken back to wait for the rest.
+TEST_F(StorageGates, AScriptReadsWhatItDidNotDeclareThoughAllReadersAreBusy) {
+  open(memory);
+  wait_for([&] { return keyspace->warm(); });
+  EXPECT_EQ(reply({"MSET", "hot", "1", "cold", "2"}), "+OK\r\n");
+  const std::string large(2000, 'v');
+  for (const char* field : {"1", "2", "3", "4", "5", "6"}) reply({"HSET", "large", field, large});
+  ASSERT_TRUE(journal->flush());
+  dispatcher.reset();
+  services.reset();
+  keyspace.reset();
+  journal.reset();
+
+  held.hold_fields_too();
+  open(held);
+  ASSERT_EQ(run({"GET", "hot"}), Dispatcher::Outcome::wait_wakeup);
+  wait_for([&] { return woken == 1; });
+  ConnectionState others[2];
+  for (ConnectionState& other : others) {
+    other.authenticated = true;
+    const std::vector<std::string_view> words{"HGETALL", "large"};
+    EXPECT_EQ(dispatcher->run(other, words, out, clock.now(), wake),
+              Dispatcher::Outcome::wait_wakeup);
+  }
+  EXPECT_EQ(reply({"GET", "hot"}), "$1\r\n1\r\n");
+  EXPECT_EQ(reply({"EVAL",
+                   "redis.call('SET', KEYS[1], 5) "
+                   "return {redis.call('GET', 'cold'), redis.call('GET', 'none')}",
+                   "1", "hot"}),
+            "*2\r\n$1\r\n2\r\n$-1\r\n");
+  // In other databases, too, where nobody knows which it will be.
+  EXPECT_EQ(
+      reply({"EVAL",
+             "redis.call('SET', KEYS[1], 5) "
+             "return {redis.call('COPY', 'cold', 'copy', 'DB', 1), redis.call('MOVE', 'cold', 2),"
+             "redis.call('EXISTS', 'cold')}",
+             "1", "hot"}),
+      "*3\r\n:1\r\n:1\r\n:0\r\n");
+  EXPECT_EQ(woken, 1);
+  held.let_go();
+  wait_for([&] { return woken == 3 && keyspace->warm(); });
+}
+
+TEST_F(StorageGates, AScriptIsToldOfARecordThatCannotBeRead) {
+  held.hold();
+  FaultyStore unreadable(held);
+  open(unreadable);
+  ASSERT_EQ(run({"EVAL", "return 1", "1", "a"}), Dispatcher::Outcome::wait_wakeup);
+  wait_for([&] { return woken == 1; });
+  unreadable.fail_read(1, Errc::storage, 1'000'000);
+  EXPECT_THAT(
+      reply({"EVAL", "redis.call('SET', KEYS[1], 1) return redis.pcall('GET', 'b')", "1", "a"}),
+      ::testing::StartsWith("-ERR the session could not be read from disk"));
+  unreadable.heal();
+  held.let_go();
+  dispatcher.reset();
+  services.reset();
+  keyspace.reset();
+  journal.reset();
+}
+
+// It was set aside, and then finds that it has to begin again.
+TEST_F(StorageGates, ASlowScriptThatMissesAKeyBeginsAgain) {
+  held.hold();
+  open(held);
+  const std::vector<std::string_view> script{
+      "EVAL", "local n = 0 for i = 1, 20000000 do n = n + i end return redis.call('GET', 'a')",
+      "0"};
+  Dispatcher::Outcome outcome = run(script);
+  int turns = 0;
+  for (; outcome != Dispatcher::Outcome::done && turns < 10'000; ++turns) {
+    if (outcome == Dispatcher::Outcome::wait_wakeup) {
+      EXPECT_GT(turns, 1);
+      wait_for([&] { return woken == 1; });
+      held.let_go();
+    }
+    outcome = run(script);
+  }
+  EXPECT_EQ(outcome, Dispatcher::Outcome::done);
+  EXPECT_EQ(out, "$-1\r\n");
+  EXPECT_EQ(woken, 1);
+  held.let_go();
 }
 
 TEST_F(StorageGates, CommandsOnAllKeysWaitUntilTheServerIsWarm) {

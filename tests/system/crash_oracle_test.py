@@ -4,8 +4,8 @@ Each writer has two databases of its own, works in one and swaps them now and th
 pipelines of changes whose order it knows. Whatever the moment of the kill, its databases must then
 be exactly what some first part of its requests makes of them: a part that holds all that was
 acknowledged. So no acknowledged write is lost, nothing deleted or expired is back, and MSET, RENAME,
-COPY, SMOVE, SUNIONSTORE, ZUNIONSTORE and what stands between MULTI and EXEC are there whole or not at
-all. A large set of sessions nobody changes lies beside them, so
+COPY, SMOVE, SUNIONSTORE, ZUNIONSTORE, what stands between MULTI and EXEC and what a script does are
+there whole or not at all. A large set of sessions nobody changes lies beside them, so
 that the server is still warming when it is asked; most times the writers go on at once, from the
 moment the port answers, with keys that nobody has read since the kill.
 """
@@ -17,7 +17,7 @@ import time
 from support import program
 from support.resp import Connection, ReplyError, encode
 from support.session_model import (
-    AddMembers, Append, Copy, Deadline, Delete, DeleteFields, DeleteMembers, DeleteScores,
+    AddMembers, Append, ByScript, Copy, Deadline, Delete, DeleteFields, DeleteMembers, DeleteScores,
     Expire, ExpireFields, Flush, Increment, Model, MoveMember, Persist, Read, Rename, Seen, Set, SetFields,
     SetFieldsUntil, SetKeepingDeadline, SetMany, SetScores, StoreMembers, StoreScores, SwapDatabases, Together,
     Value,
@@ -90,7 +90,9 @@ class Writer:
         """Whole databases are seldom among them."""
         whole = self.random.random() < 0.05
         count = self.random.randrange(1, 12)
-        return Together([self.next_single(whole_databases=whole) for _ in range(count)])
+        changes = [self.next_single(whole_databases=whole) for _ in range(count)]
+        by_script = not whole and self.random.random() < 0.5
+        return ByScript(changes) if by_script else Together(changes)
 
     def next_single(self, whole_databases):
         dice, pick = self.random, self.random.choice

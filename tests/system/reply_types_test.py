@@ -14,11 +14,12 @@ REQUESTS = """
     ACL LIST | ACL HELP | CLIENT INFO | CLIENT LIST | CLIENT HELP | CLIENT PAUSE 1 WRITE | COMMAND COUNT
     COMMAND HELP | CONFIG HELP | FUNCTION HELP | LATENCY DOCTOR | LATENCY HELP | LOLWUT | LOLWUT VERSION 5 1 1 1
     MEMORY DOCTOR | MEMORY HELP | MEMORY PURGE | MEMORY STATS | MODULE HELP | OBJECT HELP
-    PUBSUB HELP | SCRIPT HELP | SLOWLOG HELP | CLUSTER HELP | TIME | SAVE | BGSAVE | MONITOR
+    PUBSUB HELP | SCRIPT DEBUG NO | SCRIPT HELP | SLOWLOG HELP | CLUSTER HELP | TIME | SAVE | BGSAVE | MONITOR
 """
 NOT_ASKED = {
     "acl|load": "needs a file: acl_test", "acl|save": "needs a file: acl_test",
     "config|rewrite": "needs a file", "shutdown": "has no reply",
+    "script|kill": "needs a script that does not end: scripts_test",
     "memory|malloc-stats": "answers as a Redis without jemalloc",
 }
 # Of a standalone server these say nothing else.

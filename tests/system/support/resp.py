@@ -108,13 +108,21 @@ def _parse_null(line):
     return None
 
 
+def _big_number(line):
+    """Or what a script says is one."""
+    try:
+        return BigNumber(line)
+    except ValueError:
+        return line
+
+
 _LINES = {
     b"+": lambda line: Simple(line.decode("latin-1")),
     b"-": lambda line: ReplyError(line.decode("latin-1")),
     b":": int,
     b",": float,
     b"#": lambda line: {b"t": True, b"f": False}[line],
-    b"(": BigNumber,
+    b"(": _big_number,
     b"_": _parse_null,
 }
 _AGGREGATES = {b"*": list, b"%": Map, b"~": Set, b">": Push}

@@ -20,6 +20,8 @@ ANSWER_SECONDS = 60
 RANDOM = re.compile(
     r"\d{4}-\d\d-\d\dT[\d:.]+Z|[0-9A-Za-z_,+/=-]{20,}|\d{10,}(\.\d+)?|(?<=:)[0-9A-Za-z]{6}(?=:)"
 )
+# What is left of a time, which may be counted a millisecond late.
+MILLISECONDS_LEFT = re.compile(r'(?<="originalMaxAge":)\d+')
 READ_ALL = {
     b"string": ("GET",),
     b"hash": ("HGETALL",),
@@ -121,7 +123,8 @@ class Contents:
 def _shown(value):
     if isinstance(value, list):
         return " ".join(sorted(_shown(element) for element in value))
-    return RANDOM.sub("<chance>", value.decode("latin-1"))
+    text = MILLISECONDS_LEFT.sub(lambda left: str(round(int(left[0]), -3)), value.decode("latin-1"))
+    return RANDOM.sub("<chance>", text)
 
 
 def _rounded(ttl_ms):

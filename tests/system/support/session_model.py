@@ -468,6 +468,26 @@ class Together(Change):
         return None if None in names else [name for some in names for name in some]
 
 
+# Runs the commands its arguments are: for each the number of its words, and the words.
+COMMANDS_SCRIPT = """local i, replies = 1, {}
+while i <= #ARGV do
+  local words = {}
+  for j = 1, tonumber(ARGV[i]) do words[j] = ARGV[i + j] end
+  i = i + #words + 1
+  replies[#replies + 1] = redis.pcall(unpack(words))
+end
+return replies"""
+
+
+class ByScript(Together):
+    """The same by a script, which does not say which keys it uses."""
+
+    def requests(self):
+        words = [change.words() for change in self.changes]
+        return [["EVAL", COMMANDS_SCRIPT, 0,
+                 *(word for some in words for word in (len(some), *some))]]
+
+
 class Read(Change):
     def __init__(self, name):
         self.name = name

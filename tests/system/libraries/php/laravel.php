@@ -55,5 +55,20 @@ answer([
         $session->regenerate(true);
         return save($session);
     },
+    // As Laravel's middleware does it for routes with block().
+    'count_up' => function (string $id, string $times) use ($app) {
+        for ($done = 0; $done < (int) $times; ++$done) {
+            $lock = $app['cache']->store('redis')->lock("session:$id", 30)->betweenBlockedAttemptsSleepFor(5);
+            $counted = $lock->block(30, function () use ($app, $id) {
+                $session = start($app, $id);
+                $counted = $session->get('counted', 0) + 1;
+                work();
+                $session->put('counted', $counted);
+                $session->save();
+                return $counted;
+            });
+        }
+        return $counted;
+    },
     'logout' => fn (string $id) => start($app, $id)->invalidate(),
 ]);

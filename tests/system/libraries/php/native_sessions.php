@@ -46,6 +46,16 @@ function answer_with_native_sessions(callable $keep, array $more_steps = []): vo
             session_write_close();
             return $new;
         },
+        'count_up' => function (string $id, string $times) use ($keep) {
+            for ($done = 0; $done < (int) $times; ++$done) {
+                start($keep, $id);
+                $counted = ($_SESSION['counted'] ?? 0) + 1;
+                work();
+                $_SESSION['counted'] = $counted;
+                session_write_close();
+            }
+            return $counted;
+        },
         'logout' => function (string $id) use ($keep) {
             start($keep, $id);
             return session_destroy();

@@ -17,6 +17,12 @@ function answer(array $steps): void
     }
 }
 
+// What a page does while others ask for the same session: without a lock it would undo their changes.
+function work(): void
+{
+    usleep(1000);
+}
+
 // A session without what the library keeps in it for itself, or null if nobody is logged in.
 function data_of(array $session): ?array
 {

@@ -2,6 +2,7 @@
 
 import secrets
 import sys
+import time
 
 import redis
 
@@ -43,6 +44,14 @@ class Sessions:
 
         client.transaction(rename, f"s:{session_id}")
         return new
+
+    def count_up(self, session_id, times):
+        for _ in range(int(times)):
+            with client.lock(f"lock:{session_id}", timeout=30, sleep=0.002):
+                counted = int(client.hget(f"s:{session_id}", "counted") or 0) + 1
+                time.sleep(0.001)  # A page's work: without the lock it would undo others' changes.
+                client.hset(f"s:{session_id}", "counted", counted)
+        return counted
 
     def logout(self, session_id):
         return client.delete(f"s:{session_id}") == 1

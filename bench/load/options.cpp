@@ -10,7 +10,7 @@ namespace sojourn::load {
 const char* const kUsage =
     "Usage: sojourn_load [--option value ...]\n"
     "Loads a server that speaks the Redis protocol and prints one line of JSON.\n"
-    "  --workload get|set|mix|touch|hash\n"
+    "  --workload get|set|mix|touch|hash|evalsha\n"
     "                                 mix: ten GETs for each SET; touch: GET, EXPIRE in turn; "
     "hash:\n"
     "                                 HGETALL, HSET of one field in turn (get)\n"
@@ -31,12 +31,13 @@ const char* const kUsage =
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Workload>, 5> kWorkloads = {{
+constexpr std::array<std::pair<std::string_view, Workload>, 6> kWorkloads = {{
     {"get", Workload::get},
     {"set", Workload::set},
     {"mix", Workload::mix},
     {"touch", Workload::touch},
     {"hash", Workload::hash},
+    {"evalsha", Workload::evalsha},
 }};
 
 [[noreturn]] void refuse(std::string_view option, std::string_view value, std::string_view wanted) {
@@ -59,7 +60,7 @@ Workload workload(std::string_view option, std::string_view value) {
   for (const auto& [name, workload] : kWorkloads) {
     if (name == value) return workload;
   }
-  refuse(option, value, "get, set, mix, touch or hash");
+  refuse(option, value, "get, set, mix, touch, hash or evalsha");
 }
 
 void apply(std::string_view option, std::string_view value, Options& options) {

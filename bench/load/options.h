@@ -8,11 +8,12 @@
 namespace sojourn::load {
 
 enum class Workload {
-  get,    // GET
-  set,    // SET with a TTL
-  mix,    // ten GETs for each SET with a TTL
-  touch,  // GET and EXPIRE of the same key, in turn
-  hash,   // HGETALL and HSET of one field of the same key, in turn
+  get,      // GET
+  set,      // SET with a TTL
+  mix,      // ten GETs for each SET with a TTL
+  touch,    // GET and EXPIRE of the same key, in turn
+  hash,     // HGETALL and HSET of one field of the same key, in turn
+  evalsha,  // a script that does GET and EXPIRE of one key; whoever starts the server loads it
 };
 
 struct Options {

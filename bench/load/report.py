@@ -12,6 +12,7 @@ WORKLOAD_TITLES = {
     "mix": "10:1 mix",
     "touch": "GET+EXPIRE",
     "hash": "HGETALL+HSET",
+    "evalsha": "EVALSHA",
 }
 OURS, PEER = "Sojourn", "redis-server"
 FULL_ROUNDS = 5

@@ -9,6 +9,10 @@ namespace {
 constexpr std::string_view kGetHead = "*2\r\n$3\r\nGET\r\n$37\r\nsess:";
 constexpr std::string_view kSetHead = "*5\r\n$3\r\nSET\r\n$37\r\nsess:";
 constexpr std::string_view kExpireHead = "*3\r\n$6\r\nEXPIRE\r\n$37\r\nsess:";
+// The SHA-1 of RENEW_SCRIPT in servers.py.
+constexpr std::string_view kEvalshaHead =
+    "*5\r\n$7\r\nEVALSHA\r\n$40\r\n6495baf3506985e20697ca569bed48e5d87cea8c\r\n$1\r\n1\r\n"
+    "$37\r\nsess:";
 constexpr std::string_view kReadHashHead = "*2\r\n$7\r\nHGETALL\r\n$37\r\nsess:";
 constexpr std::string_view kChangeHashHead = "*4\r\n$4\r\nHSET\r\n$37\r\nsess:";
 constexpr std::string_view kMakeHashHead = "*10\r\n$4\r\nHSET\r\n$37\r\nsess:";
@@ -85,6 +89,8 @@ Asked RequestMaker::append(std::optional<Asked> previous, std::string& out) {
         return append_hash_command(Asked::Command::change_hash, previous->key, out);
       }
       return append_hash_command(Asked::Command::read_hash, choice_.next(random_), out);
+    case Workload::evalsha:
+      return append_evalsha(choice_.next(random_), out);
     case Workload::get:
       break;
   }
@@ -112,6 +118,14 @@ Asked RequestMaker::append_expire(std::uint64_t key, std::string& out) {
   append_digits(key, out);
   out += expire_tail_;
   return {Asked::Command::expire, key};
+}
+
+// It answers what GET does.
+Asked RequestMaker::append_evalsha(std::uint64_t key, std::string& out) {
+  out += kEvalshaHead;
+  append_digits(key, out);
+  out += expire_tail_;
+  return {Asked::Command::get, key};
 }
 
 Asked RequestMaker::append_hash_command(Asked::Command command, std::uint64_t key,

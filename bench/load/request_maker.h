@@ -43,6 +43,7 @@ class RequestMaker {
  private:
   Asked append_get(std::uint64_t key, std::string& out);
   Asked append_set(std::uint64_t key, std::string& out);
+  Asked append_evalsha(std::uint64_t key, std::string& out);
   Asked append_expire(std::uint64_t key, std::string& out);
   Asked append_hash_command(Asked::Command command, std::uint64_t key, std::string& out);
   Verdict judge_hash(const Asked& asked, const ScannedReply& reply) const;

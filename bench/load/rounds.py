@@ -8,7 +8,7 @@ import subprocess
 from servers import MODES, Failure, RedisServer, Sojourn, make_certificate
 
 FILL_IN_FLIGHT = 16
-WRITING = ("fill", "set", "mix", "touch", "hash")
+WRITING = ("fill", "set", "mix", "touch", "hash", "evalsha")
 FIRST_SETTLE_S_MAX = 120  # after the fill
 SETTLE_S_MAX = 20
 FIGURES = ("cpu_us", "cpu_own_us", "requests_per_second", "p50_us", "p99_us", "p999_us", "max_us",
@@ -47,6 +47,7 @@ class Rounds:
                      tls_files))
         for server in self.servers:
             server.wait_until_ready()
+            server.load_script()
 
     def fill(self):
         for server in self.servers:

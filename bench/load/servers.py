@@ -20,6 +20,12 @@ class Failure(Exception):
     """What ends the run, in a line for people."""
 
 
+# What the workload "evalsha" runs.
+RENEW_SCRIPT = ("local session = redis.call('GET', KEYS[1]) "
+                "if session then redis.call('EXPIRE', KEYS[1], ARGV[1]) end return session")
+RENEW_SHA1 = "6495baf3506985e20697ca569bed48e5d87cea8c"
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -109,6 +115,11 @@ class Server:
             with connection.makefile("rb") as replies:
                 head = replies.readline()
                 return replies.read(int(head[1:])) if head.startswith(b"$") else head
+
+    def load_script(self):
+        answer = self.ask(f'SCRIPT LOAD "{RENEW_SCRIPT}"').decode()
+        if RENEW_SHA1 not in answer:
+            raise Failure(f"{self.name} answered {answer!r} to SCRIPT LOAD")
 
     def info(self):
         rows = (row.split(":", 1) for row in self.ask("INFO").decode().splitlines() if ":" in row)

@@ -102,7 +102,7 @@ void BM_ASecondOfUpkeepOfATouchedMillion(benchmark::State& state) {
     while (f.keyspace->upkeep(0, 1, 1s)) {
     }
   }
-  state.counters["keys"] = static_cast<double>(f.keyspace->size(0));
+  state.counters["keys"] = static_cast<double>(f.keyspace->size(0).value());
 }
 BENCHMARK(BM_ASecondOfUpkeepOfATouchedMillion)->Iterations(1800);
 
@@ -126,7 +126,7 @@ void BM_BytesPerKey(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(f.keyspace->totals().entry_bytes);
   state.counters["bytes_beyond_key_and_value"] =
       static_cast<double>(f.keyspace->totals().entry_bytes) /
-          static_cast<double>(f.keyspace->size(0)) -
+          static_cast<double>(f.keyspace->size(0).value()) -
       static_cast<double>(f.names[0].size() + kValue.size());
 }
 BENCHMARK(BM_BytesPerKey)->Iterations(1);

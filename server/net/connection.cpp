@@ -25,11 +25,12 @@ Connection::Connection(FileDescriptor socket, ConnectionState initial,
   if (tls_) handshake_bytes_ = kHandshakeBytes;
 }
 
-Sent Connection::send() {
+Sent Connection::send(std::size_t most) {
   if (tls_) [[unlikely]]
     return send_by_tls();
   while (sent_ < output.size()) {
-    const ssize_t n = ::send(socket_.get(), output.data() + sent_, unsent(), MSG_NOSIGNAL);
+    const ssize_t n =
+        ::send(socket_.get(), output.data() + sent_, std::min(unsent(), most), MSG_NOSIGNAL);
     if (n >= 0) {
       sent_ += static_cast<std::size_t>(n);
       state.bytes_written += static_cast<std::uint64_t>(n);

@@ -41,7 +41,8 @@ class Connection {
     output += postponed;
     std::string().swap(postponed);
   }
-  Sent send();  // as much as the socket takes now
+  // As much as the socket takes now, but about `most` bytes; with TLS TlsWork says how much.
+  Sent send(std::size_t most);
   // There is something to send, be it TLS's own or what it has encrypted already.
   bool has_output() const { return unsent() + waiting_wire_bytes_ > 0; }
   // Gives back what was sent, so that a reader who is always behind does not make the output grow

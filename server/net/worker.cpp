@@ -148,6 +148,7 @@ void Worker::serve_sockets() {
 
 void Worker::end_turn() {
   settle();
+  sendable_ = kSentPerTurnMax;
   tls_work_.end_turn();
   const auto [wall, cpu] = turn_timer_.end(long_turn_);
   if (wall < long_turn_) [[likely]]
@@ -320,10 +321,13 @@ void Worker::send_or_hold(Connection& connection, JournalPosition released) {
     }
   } else {
     const std::uint64_t written_before = connection.state.bytes_written;
-    if (connection.send() == Sent::failed) return close_now(connection);
+    const std::size_t most = std::clamp(sendable_, kSentBytesMin, kSentOfOneMax);
+    if (connection.send(most) == Sent::failed) return close_now(connection);
     connection.compact_output();
+    const std::size_t sent = connection.state.bytes_written - written_before;
+    sendable_ -= std::min(sendable_, sent);
     WorkerMetrics::add(metrics_.writes);
-    WorkerMetrics::add(metrics_.net_output_bytes, connection.state.bytes_written - written_before);
+    WorkerMetrics::add(metrics_.net_output_bytes, sent);
   }
   if (connection.unsent() == 0) {
     connection.over_soft_limit_since = kNever;

@@ -191,6 +191,7 @@ class Worker {
   Lookahead lookahead_;
   OutputPool outputs_;
   TlsWork tls_work_;
+  std::size_t sendable_ = kSentPerTurnMax;  // what is left of it in this turn
 
   std::shared_ptr<const Settings> settings_;
   std::uint64_t settings_generation_ = 0;

@@ -21,6 +21,11 @@ inline constexpr std::size_t kRoomBytesMin = 64 * 1024;
 // Requests of one connection, and of all: replies leave at the end of a turn, so it must be short.
 inline constexpr std::size_t kRequestsOfOneMax = 1000;
 inline constexpr std::size_t kRequestsPerTurnMax = 4000;
+// What is sent in one go, for one connection in a turn and for all of them; each may send a little.
+// The kernel takes a millisecond for some megabytes.
+inline constexpr std::size_t kSentBytesMin = 64 * 1024;
+inline constexpr std::size_t kSentOfOneMax = 256 * 1024;
+inline constexpr std::size_t kSentPerTurnMax = 1024 * 1024;
 // Published messages are handed out for so long; the rest comes in the next turn.
 inline constexpr std::chrono::microseconds kMessagesTimeMax{500};
 // No further request is begun this long after the turn began to look at its sockets, or at what was

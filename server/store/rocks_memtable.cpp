@@ -208,7 +208,9 @@ class RowMemory {
   RowMemory& operator=(const RowMemory&) = delete;
 
   char* allocate(std::size_t bytes) {
-    if (bytes > kLarge) return large_.emplace_back(std::make_unique<char[]>(bytes)).get();
+    if (bytes > kLarge) {
+      return large_.emplace_back(std::make_unique_for_overwrite<char[]>(bytes)).get();
+    }
     if (bytes > left_) {
       next_ = chunks_.emplace_back(pool_->take());
       left_ = ChunkPool::kChunk;

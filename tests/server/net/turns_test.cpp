@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "server/net/worker_limits.h"
 #include "tests/server/net/server_fixture.h"
 
 namespace sojourn::server {
@@ -63,6 +64,20 @@ TEST_F(Turns, OfKeysAreShort) {
     ASSERT_TRUE(peer.read_line().starts_with("session:"));
   }
   EXPECT_EQ(peer.read_line(), "+PONG");
+}
+
+// What the kernel takes in one go it takes in one turn: several megabytes, for a value of eight.
+TEST_F(Turns, OfLargeRepliesAreShort) {
+  constexpr std::size_t kBytes = 8'000'000;
+  start("", 1);
+  Peer peer = connect();
+  peer.send(request("SET", "s:1", std::string(kBytes, 'v')));
+  ASSERT_EQ(peer.read_line(), "+OK");
+  const std::uint64_t before = turns();
+  peer.send(request("GET", "s:1"));
+  ASSERT_EQ(peer.read_line(), "$" + std::to_string(kBytes));
+  ASSERT_EQ(peer.read_line().size(), kBytes);
+  EXPECT_GE(turns(), before + kBytes / kSentOfOneMax);
 }
 
 TEST_F(Turns, OfAConnectionThatIsGoneEnd) {

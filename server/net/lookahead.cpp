@@ -2,7 +2,21 @@
 
 #include <algorithm>
 
+#include "server/base/numbers.h"
+
 namespace sojourn::server {
+namespace {
+
+// Most commands' only key is their first argument; for the others this is a guess without harm.
+// EVAL, EVALSHA and their kin name a script and a number before it.
+std::size_t place_of_key(protocol::Words words) {
+  constexpr std::string_view kEval = "eval";
+  const bool script =
+      words.size() > 3 && equal_any_case(words.front().substr(0, kEval.size()), kEval);
+  return script ? 3 : 1;
+}
+
+}  // namespace
 
 void Lookahead::add(Connection& connection, std::string_view bytes) {
   constexpr std::size_t kCacheLine = 64;
@@ -35,9 +49,8 @@ std::size_t Lookahead::foresee(const Connection& connection, std::string_view by
   glance_.reset();
   while (keys_.size() < Keyspace::kPrefetchMax && requests < Keyspace::kPrefetchMax &&
          glance_.parse(bytes) == Status::request) {
-    // Most commands' only key is their first argument; for the others this is a guess without harm.
     if (const protocol::Words words = glance_.words(); words.size() > 1) {
-      keys_.push_back(keyspace_.key(connection.state.database, words[1]));
+      keys_.push_back(keyspace_.key(connection.state.database, words[place_of_key(words)]));
     }
     bytes.remove_prefix(glance_.consumed());
     ++requests;

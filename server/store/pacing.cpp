@@ -1,8 +1,5 @@
 #include "server/store/pacing.h"
 
-#include <ctime>
-#include <thread>
-
 namespace sojourn::server {
 namespace {
 
@@ -24,20 +21,11 @@ Pacing::Step Pacing::step() const {
   return used <= usual + usual / 2 ? kBehind : kNoPause;
 }
 
-std::chrono::nanoseconds PacedWork::cpu_time_of_this_thread() {
-  timespec time{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-}
-
 void PacedWork::give_way() {
   if (pacing_ == nullptr) return;
   const Pacing::Step step = pacing_->step();
   if (step.pause == microseconds(0)) return;
-  const std::chrono::nanoseconds now = cpu_time_of_this_thread();
-  if (now - paused_ < step.work) return;
-  paused_ = now;
-  std::this_thread::sleep_for(step.pause);
+  pace_.give_way(step.work, step.pause);
 }
 
 }  // namespace sojourn::server

@@ -5,13 +5,13 @@
 #include <memory>
 #include <utility>
 
+#include "server/base/pace.h"
 #include "server/store/chunk_pool.h"
 
 namespace sojourn::server {
 
-// How RocksDB's threads share a core with workers. The kernel takes a core from a thread that works
-// on only at its ticks, 4 ms apart in Debian's, and a worker would wait for so long; so they sleep
-// for a moment after a little work, the longer the less they are behind.
+// How RocksDB's threads share a core with workers (base/pace.h): they sleep the longer the less they
+// are behind.
 //
 // Threading: any thread.
 class Pacing {
@@ -44,10 +44,8 @@ class PacedWork {
   void give_way();
 
  private:
-  static std::chrono::nanoseconds cpu_time_of_this_thread();
-
   const Pacing* const pacing_;
-  std::chrono::nanoseconds paused_ = cpu_time_of_this_thread();
+  Pace pace_;
 };
 
 }  // namespace sojourn::server

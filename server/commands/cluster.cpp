@@ -9,13 +9,15 @@ namespace {
 void refuse(Call& call) { call.refuse("ERR This instance has cluster support disabled"); }
 
 constexpr Command row(std::string_view name, Arity arity, Flags flags, std::string_view since,
-                      std::string_view syntax, std::string_view summary) {
+                      std::string_view syntax, std::string_view summary,
+                      Deprecation deprecated = {}) {
   return {.name = name,
           .arity = arity,
           .flags = flags,
           .group = Group::cluster,
           .run = refuse,
           .since = since,
+          .deprecated = deprecated,
           .complexity = "O(1)",
           .syntax = syntax,
           .summary = summary};
@@ -48,7 +50,7 @@ constexpr Command kClusterCommands[] = {
     row("info", exactly(2), kRandom, "3.0.0", "", "Returns the state of the cluster."),
     row("keyslot", exactly(3), kStale, "3.0.0", "key", "Returns the slot of a key."),
     row("links", exactly(2), kRandom, "7.0.0", "", "Returns the connections to other nodes."),
-    row("meet", at_least(4), kChange, "3.0.0", "ip port [cluster_bus_port]",
+    row("meet", at_least(4), kChange, "3.0.0", "ip port [cluster_bus_port]@4.0.0",
         "Makes this node and another one cluster."),
     row("myid", exactly(2), kStale, "3.0.0", "", "Returns this node's id."),
     row("myshardid", exactly(2), kStale, "7.2.0", "", "Returns the id of this node's shard."),
@@ -67,8 +69,9 @@ constexpr Command kClusterCommands[] = {
         "Says which node has a slot."),
     row("shards", exactly(2), kRandom, "7.0.0", "", "Returns which nodes have which slots."),
     row("slaves", exactly(3), kOperator | kTouchesRandomKeys, "3.0.0", "node-id",
-        "Returns the replicas of a node."),
-    row("slots", exactly(2), kRandom, "3.0.0", "", "Returns which nodes have which slots."),
+        "Returns the replicas of a node.", {"5.0.0", "`CLUSTER REPLICAS`"}),
+    row("slots", exactly(2), kRandom, "3.0.0", "", "Returns which nodes have which slots.",
+        {"7.0.0", "`CLUSTER SHARDS`"}),
 };
 
 constexpr Command kClusterFamily[] = {

@@ -40,7 +40,7 @@ enum Flags : std::uint64_t {
   kDebug = 1ull << 16,              // behind enable-debug-command
   kNeverPaused = 1ull << 17,        // runs during CLIENT PAUSE (CLIENT itself, AUTH, HELLO, ...)
   kKeyspace = 1ull << 18,           // ACL category @keyspace
-  kTouchesRandomKeys = 1ull << 19,  // COMMAND INFO "random"-type hints: nondeterministic_output
+  kTouchesRandomKeys = 1ull << 19,  // COMMAND INFO: what it returns, nobody can foretell
   kHealth = 1ull << 20,         // asks whether all is well (PING): an error once storage has failed
   kAdminCategory = 1ull << 21,  // ACL category @admin without the flag
   kAllowBusy = 1ull << 22,      // runs while a script runs for long, unless it has keys
@@ -146,6 +146,19 @@ enum class ChannelWords : std::uint8_t {
   patterns,  // all, and each is a pattern (PSUBSCRIBE)
 };
 
+// How a client of a cluster asks its nodes, and makes one reply of theirs: in Redis's words, which
+// COMMAND INFO tells as tips. Empty where the keys of a request say all.
+struct Spread {
+  std::string_view request = {};
+  std::string_view response = {};
+};
+
+// Of what is there for those who know nothing newer.
+struct Deprecation {
+  std::string_view since = {};  // as of Command::since; "" of what is not
+  std::string_view replaced_by = {};
+};
+
 enum class Group : std::uint8_t {
   connection,
   transactions,
@@ -166,14 +179,16 @@ struct Command {
   std::string_view name;
   Arity arity;
   Flags flags = kNone;
+  Spread spread = {};
   KeySpec keys = no_keys;
   KeySpec slot_words = no_keys;  // no keys, but words that choose a slot (SSUBSCRIBE)
   ChannelWords channel_words = ChannelWords::none;
   Group group = Group::generic;
-  void (*run)(Call&) = nullptr;      // of a container: when its name stands alone; mostly null
-  std::string_view since;            // the Redis version that introduced it, "0.1" for our own
+  void (*run)(Call&) = nullptr;  // of a container: when its name stands alone; mostly null
+  std::string_view since;        // the Redis version that introduced it, "0.1" for our own
+  Deprecation deprecated = {};
   std::string_view complexity = {};  // "O(1)"; of a container that cannot run alone none
-  std::string_view syntax = {};      // what follows the name, in Redis's notation; "" for nothing
+  std::string_view syntax = {};      // what follows the name, see syntax.h; "" for nothing
   std::string_view summary;          // one sentence with a full stop
   std::span<const Command> subcommands = {};
 

@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <array>
+#include <initializer_list>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -109,7 +111,7 @@ void describe(ReplyWriter& reply, const Command& row) {
   simple_set(reply, acl_categories(row), "@");
   const auto all_tips = tips(row);
   reply.set(all_tips.size());
-  for (std::string_view tip : all_tips) reply.bulk(tip);
+  for (const std::string& tip : all_tips) reply.bulk(tip);
   key_specs(reply, row);
   // As Redis has it: a set when there are none, otherwise an array.
   if (row.subcommands.empty()) return reply.set(0);
@@ -125,13 +127,32 @@ void document(ReplyWriter& reply, const std::vector<Argument>& arguments) {
   for (const Argument& argument : arguments) document(reply, argument);
 }
 
+std::size_t count_told(std::initializer_list<bool> parts) {
+  return static_cast<std::size_t>(std::count(parts.begin(), parts.end(), true));
+}
+
+// What is told only if there is anything to tell.
+void document(ReplyWriter& reply, std::string_view what, std::string_view text) {
+  if (text.empty()) return;
+  reply.bulk(what);
+  reply.bulk(text);
+}
+void document(ReplyWriter& reply, std::string_view what,
+              const std::vector<std::string_view>& flags) {
+  if (flags.empty()) return;
+  reply.bulk(what);
+  simple_set(reply, flags);
+}
+
 void document(ReplyWriter& reply, const Argument& argument) {
   std::vector<std::string_view> flags;
   if (argument.optional) flags.push_back("optional");
   if (argument.multiple) flags.push_back("multiple");
+  if (argument.multiple_token) flags.push_back("multiple_token");
   const bool is_key = argument.key_spec >= 0;
-  reply.map(std::size_t{3} + (is_key ? 1 : 0) + (argument.token.empty() ? 0 : 1) +
-            (flags.empty() ? 0 : 1));
+  // Its name and type, its parts or how it is shown, and
+  reply.map(3 + count_told({is_key, !argument.token.empty(), !argument.since.empty(),
+                            !argument.deprecated_since.empty(), !flags.empty()}));
   reply.bulk("name");
   reply.bulk(argument.name);
   reply.bulk("type");
@@ -144,33 +165,31 @@ void document(ReplyWriter& reply, const Argument& argument) {
     reply.bulk("key_spec_index");
     reply.integer(argument.key_spec);
   }
-  if (!argument.token.empty()) {
-    reply.bulk("token");
-    reply.bulk(argument.token);
-  }
-  if (!flags.empty()) {
-    reply.bulk("flags");
-    simple_set(reply, flags);
-  }
+  document(reply, "token", argument.token);
+  document(reply, "since", argument.since);
+  document(reply, "deprecated_since", argument.deprecated_since);
+  document(reply, "flags", flags);
   if (!argument.parts.empty()) document(reply, argument.parts);
 }
 
 void document(ReplyWriter& reply, const Command& row) {
   const bool has_subs = !row.subcommands.empty();
   const std::vector<Argument> arguments = arguments_of(row);
+  const std::vector<std::string_view> flags = doc_flags(row);
   reply.bulk(row.full_name);
-  reply.map(std::size_t{3} + (row.complexity.empty() ? 0 : 1) + (arguments.empty() ? 0 : 1) +
-            (has_subs ? 1 : 0));
+  // A summary, since when, its group, and
+  reply.map(3 + count_told({!row.complexity.empty(), !flags.empty(), !row.deprecated.since.empty(),
+                            !row.deprecated.replaced_by.empty(), !arguments.empty(), has_subs}));
   reply.bulk("summary");
   reply.bulk(row.summary);
   reply.bulk("since");
   reply.bulk(row.since);
   reply.bulk("group");
   reply.bulk(group_name(row.group));
-  if (!row.complexity.empty()) {
-    reply.bulk("complexity");
-    reply.bulk(row.complexity);
-  }
+  document(reply, "complexity", row.complexity);
+  document(reply, "doc_flags", flags);
+  document(reply, "deprecated_since", row.deprecated.since);
+  document(reply, "replaced_by", row.deprecated.replaced_by);
   if (!arguments.empty()) document(reply, arguments);
   if (has_subs) {
     reply.bulk("subcommands");

@@ -94,10 +94,23 @@ std::vector<std::string_view> key_flags(KeyUse use) {
   return names;
 }
 
-std::vector<std::string_view> tips(const Command& row) {
-  if (has(row, kTouchesRandomKeys)) return {"nondeterministic_output"};
-  if (has(row, kUnordered)) return {"nondeterministic_output_order"};
-  return {};
+std::vector<std::string> tips(const Command& row) {
+  std::vector<std::string> tips;
+  const auto add = [&](bool is_one, std::string_view what, std::string_view how) {
+    if (is_one) tips.push_back(std::string(what).append(how));
+  };
+  add(has(row, kTouchesRandomKeys), "nondeterministic_output", "");
+  add(has(row, kUnordered), "nondeterministic_output_order", "");
+  add(!row.spread.request.empty(), "request_policy:", row.spread.request);
+  add(!row.spread.response.empty(), "response_policy:", row.spread.response);
+  return tips;
+}
+
+std::vector<std::string_view> doc_flags(const Command& row) {
+  std::vector<std::string_view> flags;
+  if (!row.deprecated.since.empty()) flags.push_back("deprecated");
+  if (has(row, kDebug) && row.container == nullptr) flags.push_back("syscmd");
+  return flags;
 }
 
 std::string_view group_name(Group group) {

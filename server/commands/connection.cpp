@@ -78,7 +78,8 @@ constexpr Command kClientCommands[] = {
      .run = client_getredir,
      .since = "6.0.0",
      .complexity = "O(1)",
-     .summary = "Returns the connection that is told of changes instead: 0 is none, -1 no tracking."},
+     .summary =
+         "Returns the connection that is told of changes instead: 0 is none, -1 no tracking."},
     {.name = "help",
      .arity = exactly(2),
      .flags = kHelp,
@@ -110,9 +111,10 @@ constexpr Command kClientCommands[] = {
      .run = client_kill,
      .since = "2.4.0",
      .complexity = "O(N) where N is the number of connections",
-     .syntax =
-         "ip:port | [ID client-id] [TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [USER username] "
-         "[ADDR ip:port] [LADDR ip:port] [SKIPME <YES | NO>] [MAXAGE seconds]",
+     .syntax = "ip:port!2.8.12 | <[ID client-id]@2.8.12 "
+               "| [TYPE <NORMAL | MASTER@3.2.0 | SLAVE | REPLICA@5.0.0 | PUBSUB>]@2.8.12 "
+               "| [USER username] | [ADDR ip:port] | [LADDR ip:port]@6.2.0 | [SKIPME <YES | NO>] "
+               "| [MAXAGE maxage]@7.4.0> ...",
      .summary = "Closes the connections that fit all of the filters."},
     {.name = "list",
      .arity = at_least(2),
@@ -121,7 +123,8 @@ constexpr Command kClientCommands[] = {
      .run = client_list,
      .since = "2.4.0",
      .complexity = "O(N) where N is the number of connections",
-     .syntax = "[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]",
+     .syntax = "[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>]@5.0.0 "
+               "[ID client-id [client-id ...]]@6.2.0",
      .summary = "Describes all open connections, a line each."},
     {.name = "no-evict",
      .arity = exactly(3),
@@ -146,9 +149,9 @@ constexpr Command kClientCommands[] = {
      .flags = kClient | kAdmin,
      .group = Group::connection,
      .run = client_pause,
-     .since = "3.0.0",
+     .since = "2.9.50",
      .complexity = "O(1)",
-     .syntax = "timeout [WRITE | ALL]",
+     .syntax = "timeout [WRITE | ALL]@6.2.0",
      .summary = "Holds requests, or only writes, for that many milliseconds."},
     {.name = "reply",
      .arity = exactly(3),
@@ -222,7 +225,7 @@ constexpr Command kConnectionCommands[] = {
      .run = auth,
      .since = "1.0.0",
      .complexity = "O(1)",
-     .syntax = "[username] password",
+     .syntax = "[username]@6.0.0 password",
      .summary = "Proves who this connection is."},
     {.name = "client",
      .arity = at_least(2),
@@ -251,6 +254,7 @@ constexpr Command kConnectionCommands[] = {
     {.name = "ping",
      .arity = at_least(1),
      .flags = kFast | kConnection | kHealth | kWhileSubscribed,
+     .spread = {"all_shards", "all_succeeded"},
      .group = Group::connection,
      .run = ping,
      .since = "1.0.0",

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "server/commands/call.h"
+#include "server/commands/syntax.h"
 
 namespace sojourn::server {
 namespace {
@@ -35,7 +36,7 @@ void help(Call& call) {
                                 upper_case(container.name)));
   for (const Command* sub : subs) {
     std::string line = upper_case(sub->name);
-    if (!sub->syntax.empty()) line.append(" ").append(sub->syntax);
+    if (!sub->syntax.empty()) line.append(" ").append(usage_of(*sub));
     call.reply.simple(line);
     call.reply.simple(fmt::format("    {}", sub->summary));
   }

@@ -332,9 +332,10 @@ constexpr Command kStringCommands[] = {
                    one_key_unless("GET IFEQ IFNE IFDEQ IFDNE", kOW | kUpdate, kRW | kAccess | kUpdate)),
      .group = Group::string, .run = set, .since = "1.0.0",
      .complexity = "O(1)",
-     .syntax = "key value [NX | XX | IFEQ ifeq-value | IFNE ifne-value | IFDEQ ifdeq-digest "
-               "| IFDNE ifdne-digest] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds "
-               "| PXAT unix-time-milliseconds | KEEPTTL]",
+     .syntax = "key value [NX | XX | IFEQ ifeq-value@8.4.0 | IFNE ifne-value@8.4.0 "
+               "| IFDEQ ifdeq-digest@8.4.0 | IFDNE ifdne-digest@8.4.0]@2.6.12 [GET]@6.2.0 "
+               "[EX seconds@2.6.12 | PX milliseconds@2.6.12 | EXAT unix-time-seconds@6.2.0 "
+               "| PXAT unix-time-milliseconds@6.2.0 | KEEPTTL@6.0.0]",
      .summary = "Makes a key hold a string, whatever it held, with a deadline if one is given."},
     {.name = "setnx", .arity = exactly(3), .flags = kWrite | kDenyOom | kFast,
      .keys = one_key(kOW | kInsert), .group = Group::string, .run = setnx, .since = "1.0.0",
@@ -353,6 +354,7 @@ constexpr Command kStringCommands[] = {
     {.name = "getset", .arity = exactly(3), .flags = kWrite | kDenyOom | kFast,
      .keys = one_key(kRW | kAccess | kUpdate),
      .group = Group::string, .run = getset, .since = "1.0.0",
+     .deprecated = {"6.2.0", "`SET` with the `!GET` argument"},
      .complexity = "O(1)", .syntax = "key value",
      .summary = "Makes a key hold a string without a deadline and returns the one it held."},
     {.name = "getdel", .arity = exactly(2), .flags = kWrite | kFast,
@@ -368,16 +370,18 @@ constexpr Command kStringCommands[] = {
      .syntax = "key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT "
                "unix-time-milliseconds | PERSIST]",
      .summary = "Returns the string a key holds and sets, moves or removes its deadline."},
-    {.name = "mget", .arity = at_least(2), .flags = kReadOnly | kFast,
+    {.name = "mget", .arity = at_least(2), .flags = kReadOnly | kFast, .spread = {"multi_shard"},
      .keys = all_keys(kRO | kAccess),
      .group = Group::string, .run = mget, .since = "1.0.0",
      .complexity = "O(N) where N is the number of keys", .syntax = "key [key ...]",
      .summary = "Returns the strings of several keys as they stand at one moment."},
     {.name = "mset", .arity = at_least(3), .flags = kWrite | kDenyOom,
+     .spread = {"multi_shard", "all_succeeded"},
      .keys = every_second_key(kOW | kUpdate), .group = Group::string, .run = mset, .since = "1.0.1",
      .complexity = "O(N) where N is the number of keys", .syntax = "key value [key value ...]",
      .summary = "Makes several keys hold strings, all at once."},
     {.name = "msetnx", .arity = at_least(3), .flags = kWrite | kDenyOom,
+     .spread = {"multi_shard", "agg_min"},
      .keys = every_second_key(kOW | kInsert),
      .group = Group::string, .run = msetnx, .since = "1.0.1",
      .complexity = "O(N) where N is the number of keys", .syntax = "key value [key value ...]",
@@ -396,6 +400,7 @@ constexpr Command kStringCommands[] = {
      .summary = "Returns a part of the string a key holds."},
     {.name = "substr", .arity = exactly(4), .flags = kReadOnly, .keys = one_key(kRO | kAccess),
      .group = Group::string, .run = getrange, .since = "1.0.0",
+     .deprecated = {"2.0.0", "`GETRANGE`"},
      .complexity = "O(N) where N is the length of the part", .syntax = "key start end",
      .summary = "Returns a part of the string a key holds; the old name of GETRANGE."},
     {.name = "setrange", .arity = exactly(4), .flags = kWrite | kDenyOom,

@@ -14,8 +14,11 @@ using Type = Argument::Type;
 using Arguments = std::vector<Argument>;
 
 // What values are called that are not just strings.
-constexpr std::array<std::pair<std::string_view, Type>, 30> kTypes{{
+constexpr std::array<std::pair<std::string_view, Type>, 38> kTypes{{
+    {"bits", Type::integer},
     {"client-id", Type::integer},
+    {"cluster_bus_port", Type::integer},
+    {"config-epoch", Type::integer},
     {"count", Type::integer},
     {"cursor", Type::integer},
     {"db", Type::integer},
@@ -23,11 +26,13 @@ constexpr std::array<std::pair<std::string_view, Type>, 30> kTypes{{
     {"decrement", Type::integer},
     {"destination-db", Type::integer},
     {"end", Type::integer},
+    {"end-slot", Type::integer},
     {"increment", Type::integer},
     {"index", Type::integer},
     {"index1", Type::integer},
     {"index2", Type::integer},
     {"limit", Type::integer},
+    {"maxage", Type::integer},
     {"milliseconds", Type::integer},
     {"numfields", Type::integer},
     {"numkeys", Type::integer},
@@ -35,10 +40,13 @@ constexpr std::array<std::pair<std::string_view, Type>, 30> kTypes{{
     {"numreplicas", Type::integer},
     {"offset", Type::integer},
     {"pattern", Type::pattern},
+    {"port", Type::integer},
     {"protover", Type::integer},
     {"score", Type::real},
     {"seconds", Type::integer},
+    {"slot", Type::integer},
     {"start", Type::integer},
+    {"start-slot", Type::integer},
     {"stop", Type::integer},
     {"timeout", Type::integer},
     {"unix-time-milliseconds", Type::unix_time},
@@ -64,8 +72,28 @@ Type take_type(std::string_view& word) {
   return type_named(word);
 }
 
-bool stands_for_itself(std::string_view word) {
-  return std::none_of(word.begin(), word.end(), [](char c) { return c >= 'a' && c <= 'z'; });
+// What stands between the words of a syntax.
+constexpr std::string_view kMarks = " []<>|";
+constexpr char kSince = '@';
+constexpr char kDeprecated = '!';
+constexpr std::string_view kDots = "...";
+
+std::size_t end_of_word(std::string_view text) {
+  return std::min(text.find_first_of(" []<>|@!"), text.size());
+}
+
+// "CH:change" is CH, called otherwise.
+struct Token {
+  std::string_view word;
+  std::string_view name;  // "" for its own
+};
+Token token_of(std::string_view word) {
+  const std::size_t colon = word.find(':');
+  return {word.substr(0, colon), colon < word.size() ? word.substr(colon + 1) : ""};
+}
+bool stands_for_itself(const Token& token) {
+  return std::none_of(token.word.begin(), token.word.end(),
+                      [](char c) { return c >= 'a' && c <= 'z'; });
 }
 
 std::string lower_case(std::string_view word) {
@@ -153,11 +181,14 @@ class SyntaxParser {
       } else if (take('<')) {
         arguments.push_back(as_one(joined(choice())));
         CHECK(take('>'));
-      } else if (const std::string_view next = word(); next == "...") {
+        take_versions(arguments.back());
+        arguments.back().multiple = take_dots();
+      } else if (const std::string_view next = word(); next == kDots) {
         CHECK(!arguments.empty());
         repeats_ = true;
       } else {
         arguments.push_back(value(next));
+        take_versions(arguments.back());
       }
     }
     return arguments;
@@ -171,6 +202,7 @@ class SyntaxParser {
     if (std::exchange(repeats_, false)) return repeat(before, inside);
     Argument argument = as_one(joined(std::move(inside)));
     argument.optional = true;
+    take_versions(argument);
     before.push_back(std::move(argument));
   }
 
@@ -180,16 +212,18 @@ class SyntaxParser {
     const auto first = before.end() - static_cast<std::ptrdiff_t>(inside.size());
     CHECK(same_names(inside, first));
     Argument repeated =
-        as_one({std::make_move_iterator(first), std::make_move_iterator(before.end())});
+        as_one(joined({std::make_move_iterator(first), std::make_move_iterator(before.end())}));
     repeated.multiple = true;
+    repeated.multiple_token = !repeated.token.empty();
     before.erase(first, before.end());
     before.push_back(std::move(repeated));
   }
 
   Argument value(std::string_view word) {
     const int position = position_++;
-    if (stands_for_itself(word)) {
-      return {.type = Type::pure_token, .name = lower_case(word), .token = word};
+    if (const Token token = token_of(word); stands_for_itself(token)) {
+      std::string name = token.name.empty() ? lower_case(token.word) : std::string(token.name);
+      return {.type = Type::pure_token, .name = std::move(name), .token = token.word};
     }
     const Type type = take_type(word);
     Argument argument{.type = type, .name = std::string(word)};
@@ -210,10 +244,25 @@ class SyntaxParser {
   }
 
   std::string_view word() {
-    const std::string_view word = rest_.substr(0, rest_.find_first_of(" []<>|"));
+    const std::string_view word = rest_.substr(0, end_of_word(rest_));
     CHECK(!word.empty());
     rest_.remove_prefix(word.size());
     return word;
+  }
+  void take_versions(Argument& argument) {
+    argument.since = version_behind(kSince, argument.since);
+    argument.deprecated_since = version_behind(kDeprecated, argument.deprecated_since);
+  }
+  std::string_view version_behind(char mark, std::string_view otherwise) {
+    if (!rest_.starts_with(mark)) return otherwise;
+    rest_.remove_prefix(1);
+    return word();
+  }
+  bool take_dots() {
+    skip_spaces();
+    if (!rest_.starts_with(kDots)) return false;
+    rest_.remove_prefix(kDots.size());
+    return true;
   }
   bool take(char c) {
     skip_spaces();
@@ -236,5 +285,22 @@ class SyntaxParser {
 }  // namespace
 
 std::vector<Argument> arguments_of(const Command& row) { return SyntaxParser(row).parse(); }
+
+std::string usage_of(const Command& row) {
+  std::string usage;
+  std::string_view rest = row.syntax;
+  while (!rest.empty()) {
+    std::string_view word = rest.substr(0, end_of_word(rest));
+    const std::string_view versions =
+        rest.substr(word.size(), rest.find_first_of(kMarks, word.size()) - word.size());
+    rest.remove_prefix(word.size() + versions.size());
+    take_type(word);
+    usage += stands_for_itself(token_of(word)) ? token_of(word).word : word;
+    if (rest.empty()) break;
+    usage += rest.front();
+    rest.remove_prefix(1);
+  }
+  return usage;
+}
 
 }  // namespace sojourn::server

@@ -117,6 +117,7 @@ void waitaof(Call& call) {
 // clang-format off
 constexpr Command kWaitCommands[] = {
     {.name = "wait", .arity = exactly(3), .flags = kBlocking | kConnection,
+     .spread = {"all_shards", "agg_min"},
      .group = Group::generic, .run = wait, .since = "3.0.0", .complexity = "O(1)",
      .syntax = "numreplicas timeout",
      .summary = "Waits until replicas have what this connection has written; there are none."},

@@ -268,33 +268,9 @@ def distinct_if_positive(words, chosen):
     return int(words[2]) < 0 or len(set(chosen)) == len(chosen)
 
 
-def pairs(flat):
-    return ((key.decode(), value) for key, value in zip(flat[::2], flat[1::2]))
-
-
-def shapes(described):
-    """A command's arguments, without what Redis 7.2 tells and 7.0 does not, or the other way."""
-    return [shape_of(dict(pairs(argument))) for argument in described.get("arguments", [])]
-
-
-def shape_of(argument):
-    told = {"type", "token", "flags", "key_spec_index"} & set(argument)
-    if argument["type"] not in (b"oneof", b"block"):  # these have names of no meaning
-        told.add("name")
-    return {what: argument[what] for what in told} | {"parts": shapes(argument)}
-
-
 def shorten(data):
     text = repr(data)
     return text if len(text) < 300 else f"{text[:200]} ... {text[-80:]} ({len(text)})"
-
-
-# Of COMMAND DOCS: SET has conditions of later versions; Redis calls ZADD's CH and INCR by other
-# names than their tokens', and PSUBSCRIBE's patterns a block of one.
-DESCRIBED_OTHERWISE = ("set", "zadd", "psubscribe")
-# 7.2 calls them blocking, and lets scripts run them: there they answer at once.
-MAY_BE_IN_SCRIPTS_SINCE_7_2 = ("wait",)
-TAKE_OTHER_WORDS_SINCE_7_2 = ("command|getkeys", "command|getkeysandflags", "zrank", "zrevrank")
 
 
 class Differential(program.SystemTest):
@@ -359,34 +335,6 @@ class Differential(program.SystemTest):
             if wrong:
                 return f"{words!r:.300}: {wrong}"
         return None
-
-    def test_what_is_said_about_commands_is_what_redis_says(self):
-        ours, theirs = self.start_server(), self.start_redis()
-        for name in sorted(name.decode() for name in ours.call("COMMAND", "LIST")):
-            mine, redis = (side.call("COMMAND", "INFO", name)[0] for side in (ours, theirs))
-            if redis is None or name in ("command", *TAKE_OTHER_WORDS_SINCE_7_2):
-                continue
-            with self.subTest(name):
-                self.assertEqual(mine[:2] + mine[3:6], redis[:2] + redis[3:6], "arity and keys")
-                if name in MAY_BE_IN_SCRIPTS_SINCE_7_2:
-                    continue
-                self.assertEqual(set(mine[2]), set(redis[2]), "flags")
-                self.assertEqual(set(mine[6]), set(redis[6]), "ACL categories")
-                known = {str(row[0]): row[1] for row in redis[9]}
-                for subcommand, arity, *_ in mine[9]:
-                    self.assertEqual(arity, known.get(str(subcommand), arity), subcommand)
-
-    def test_what_is_documented_of_commands_is_what_redis_documents(self):
-        mine, redis = (dict(pairs(server.call("COMMAND", "DOCS")))
-                       for server in (self.start_server(), self.start_redis()))
-        for name in sorted(set(mine) & set(redis)):
-            if name in (*DESCRIBED_OTHERWISE, *TAKE_OTHER_WORDS_SINCE_7_2):
-                continue
-            with self.subTest(name):
-                ours, theirs = dict(pairs(mine[name])), dict(pairs(redis[name]))
-                for what in ("group", "since"):
-                    self.assertEqual(ours[what], theirs[what], what)
-                self.assertEqual(shapes(ours), shapes(theirs), "arguments")
 
     def first_mismatch(self, version, requests):
         """Where both servers, empty at the beginning, first differ, and how; or None."""

@@ -170,6 +170,25 @@ TEST_F(CommandCommand, TellsWhatIsDoneToTheKeys) {
             "RW and ACCESS only with GET or a condition on the value");
 }
 
+TEST_F(CommandCommand, SaysHowAClusterIsAskedAndWhatNobodyCanForetell) {
+  const auto tips = [this](const char* name) {
+    return joined(ask({"COMMAND", "INFO", name}).elements.at(0).elements.at(7));
+  };
+  EXPECT_EQ(tips("get"), "");
+  EXPECT_EQ(tips("ttl"), "nondeterministic_output");
+  EXPECT_EQ(tips("mget"), "request_policy:multi_shard");
+  EXPECT_EQ(tips("keys"), "nondeterministic_output_order request_policy:all_shards");
+  EXPECT_EQ(tips("script|kill"), "request_policy:all_shards response_policy:one_succeeded");
+}
+
+TEST_F(CommandCommand, SaysWhatIsThereForThoseWhoKnowNothingNewer) {
+  const auto getset = ask({"COMMAND", "DOCS", "getset"}).elements.at(1);
+  EXPECT_EQ(joined(field(getset, "doc_flags")), "deprecated");
+  EXPECT_EQ(field(getset, "deprecated_since").text, "6.2.0");
+  EXPECT_EQ(field(getset, "replaced_by").text, "`SET` with the `!GET` argument");
+  EXPECT_EQ(run("COMMAND DOCS get").find("doc_flags"), std::string::npos);
+}
+
 TEST_F(CommandCommand, FindsTheKeysOfARequest) {
   EXPECT_EQ(run("COMMAND GETKEYS get a"), "1) \"a\"");
   EXPECT_EQ(run("COMMAND GETKEYS MSET a 1 b 2"), "1) \"a\"\n2) \"b\"");
@@ -210,10 +229,11 @@ TEST_F(CommandCommand, DocumentsArgumentsSoThatClientsCanShowThem) {
   EXPECT_EQ(joined(arguments[1]), "name value type string display_text value");
   EXPECT_EQ(
       joined(arguments[2]),
-      "name nx_xx_ifeq-value_ifne-value_ifdeq-digest_ifdne-digest type oneof flags  arguments ");
-  EXPECT_EQ(joined(arguments[2].elements.at(5)), "optional");
+      "name nx_xx_ifeq-value_ifne-value_ifdeq-digest_ifdne-digest type oneof since 2.6.12 flags  "
+      "arguments ");
+  EXPECT_EQ(joined(field(arguments[2], "flags")), "optional");
   EXPECT_EQ(joined(arguments[4].elements.back().elements.at(0)),
-            "name seconds type integer display_text seconds token EX");
+            "name seconds type integer display_text seconds token EX since 2.6.12");
 }
 
 }  // namespace

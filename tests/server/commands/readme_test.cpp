@@ -10,6 +10,7 @@
 
 #include "server/commands/command_traits.h"
 #include "server/commands/registry.h"
+#include "server/commands/syntax.h"
 
 namespace sojourn::server {
 namespace {
@@ -38,7 +39,7 @@ std::string row_of(const Command& row, std::string_view name) {
   std::transform(usage.begin(), usage.end(), usage.begin(), [](unsigned char c) {
     return static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
   });
-  if (!row.syntax.empty()) usage.append(" ").append(row.syntax);
+  if (!row.syntax.empty()) usage.append(" ").append(usage_of(row));
   return "| `" + escaped(usage) + "` | " + std::string(group_name(row.group)) + " | " +
          std::string(row.since) + " | " + escaped(row.summary) + " |\n";
 }

@@ -12,7 +12,7 @@ namespace {
 
 std::string shown(const std::vector<Argument>& arguments);
 
-// "EX seconds:integer", "[NX:pure-token]?", "(a:string b:string)*"
+// "EX seconds:integer@6.2.0", "[NX:pure-token]?", "(a:string b:string)*"
 std::string shown(const Argument& argument) {
   using Type = Argument::Type;
   std::string text;
@@ -28,6 +28,9 @@ std::string shown(const Argument& argument) {
   }
   if (argument.optional) text += '?';
   if (argument.multiple) text += '*';
+  if (argument.multiple_token) text += '^';
+  if (!argument.since.empty()) text.append("@").append(argument.since);
+  if (!argument.deprecated_since.empty()) text.append("!").append(argument.deprecated_since);
   return text;
 }
 
@@ -48,14 +51,15 @@ TEST(Syntax, GivesTheArgumentsRedisDocuments) {
   constexpr Row kAsRedis[] = {
       {"get", "key:key0"},
       {"set",
-       "key:key0 value:string oneof(NX:pure-token XX:pure-token IFEQ ifeq-value:string IFNE "
-       "ifne-value:string IFDEQ ifdeq-digest:string IFDNE ifdne-digest:string)? GET:pure-token? "
-       "oneof(EX seconds:integer PX milliseconds:integer EXAT unix-time-seconds:unix-time PXAT "
-       "unix-time-milliseconds:unix-time KEEPTTL:pure-token)?"},
+       "key:key0 value:string oneof(NX:pure-token XX:pure-token IFEQ ifeq-value:string@8.4.0 IFNE "
+       "ifne-value:string@8.4.0 IFDEQ ifdeq-digest:string@8.4.0 IFDNE ifdne-digest:string@8.4.0)?"
+       "@2.6.12 GET:pure-token?@6.2.0 oneof(EX seconds:integer@2.6.12 PX milliseconds:integer"
+       "@2.6.12 EXAT unix-time-seconds:unix-time@6.2.0 PXAT unix-time-milliseconds:unix-time@6.2.0 "
+       "KEEPTTL:pure-token@6.0.0)?"},
       {"hset", "key:key0 block(field:string value:string)*"},
       {"expire",
        "key:key0 seconds:integer oneof(NX:pure-token XX:pure-token GT:pure-token "
-       "LT:pure-token)?"},
+       "LT:pure-token)?@7.0.0"},
       {"hexpire",
        "key:key0 seconds:integer oneof(NX:pure-token XX:pure-token GT:pure-token "
        "LT:pure-token)? FIELDS block(numfields:integer field:string*)"},
@@ -69,7 +73,8 @@ TEST(Syntax, GivesTheArgumentsRedisDocuments) {
        "milliseconds:integer EXAT unix-time-seconds:unix-time PXAT "
        "unix-time-milliseconds:unix-time KEEPTTL:pure-token)? FIELDS block(numfields:integer "
        "block(field:string value:string)*)"},
-      {"scan", "cursor:integer MATCH pattern:pattern? COUNT count:integer? TYPE type:string?"},
+      {"scan",
+       "cursor:integer MATCH pattern:pattern? COUNT count:integer? TYPE type:string?@6.0.0"},
       {"mset", "block(key:key0 value:string)*"},
       {"mget", "key:key0*"},
       {"hmget", "key:key0 field:string*"},
@@ -79,7 +84,7 @@ TEST(Syntax, GivesTheArgumentsRedisDocuments) {
       {"object|encoding", "key:key0"},
       {"memory|usage", "key:key0 SAMPLES count:integer?"},
       {"hrandfield", "key:key0 block(count:integer WITHVALUES:pure-token?)?"},
-      {"auth", "username:string? password:string"},
+      {"auth", "username:string?@6.0.0 password:string"},
       {"hello",
        "block(protover:integer AUTH block(username:string password:string)? SETNAME "
        "clientname:string?)?"},
@@ -92,12 +97,16 @@ TEST(Syntax, GivesTheArgumentsRedisDocuments) {
        "pattern:pattern)?"},
       {"config|set", "block(parameter:string value:string)*"},
       {"shutdown",
-       "oneof(NOSAVE:pure-token SAVE:pure-token)? NOW:pure-token? FORCE:pure-token? "
-       "ABORT:pure-token?"},
+       "oneof(NOSAVE:pure-token SAVE:pure-token)? NOW:pure-token?@7.0.0 FORCE:pure-token?@7.0.0 "
+       "ABORT:pure-token?@7.0.0"},
+      {"client|tracking",
+       "oneof(ON:pure-token OFF:pure-token) REDIRECT client-id:integer? PREFIX prefix:string?*^ "
+       "BCAST:pure-token? OPTIN:pure-token? OPTOUT:pure-token? NOLOOP:pure-token?"},
       // As Redis 7.2 has it.
       {"client|list",
-       "TYPE oneof(NORMAL:pure-token MASTER:pure-token REPLICA:pure-token PUBSUB:pure-token)? ID "
-       "client-id:integer?*"},
+       "TYPE oneof(NORMAL:pure-token MASTER:pure-token REPLICA:pure-token "
+       "PUBSUB:pure-token)?@5.0.0 "
+       "ID client-id:integer?*@6.2.0"},
       {"client|setinfo", "oneof(LIB-NAME libname:string LIB-VER libver:string)"},
   };
   const Registry registry;
@@ -106,6 +115,30 @@ TEST(Syntax, GivesTheArgumentsRedisDocuments) {
     ASSERT_NE(command, nullptr) << row.command;
     EXPECT_EQ(shown(arguments_of(*command)), row.arguments) << row.command;
   }
+}
+
+TEST(Syntax, SaysWhatAGroupMayDo) {
+  const Registry registry;
+  EXPECT_EQ(shown(arguments_of(*registry.find_full_name("client|kill"))),
+            "oneof(ip:port:string!2.8.12 oneof(ID client-id:integer?@2.8.12 TYPE "
+            "oneof(NORMAL:pure-token MASTER:pure-token@3.2.0 SLAVE:pure-token "
+            "REPLICA:pure-token@5.0.0 PUBSUB:pure-token)?@2.8.12 USER username:string? ADDR "
+            "ip:port:string? LADDR ip:port:string?@6.2.0 SKIPME oneof(YES:pure-token "
+            "NO:pure-token)? MAXAGE maxage:integer?@7.4.0)*)");
+}
+
+TEST(Syntax, IsShortForPeople) {
+  const Registry registry;
+  EXPECT_EQ(usage_of(*registry.find("zadd")),
+            "key [NX | XX] [GT | LT] [CH] [INCR] score member [score member ...]");
+  EXPECT_EQ(usage_of(*registry.find("zrange")),
+            "key start stop [BYSCORE | BYLEX] [REV] [LIMIT offset count] [WITHSCORES]");
+  EXPECT_EQ(usage_of(*registry.find_full_name("client|kill")),
+            "ip:port | <[ID client-id] | [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | "
+            "[USER username] | [ADDR ip:port] | [LADDR ip:port] | [SKIPME <YES | NO>] | "
+            "[MAXAGE maxage]> ...");
+  EXPECT_EQ(usage_of(*registry.find("ping")), "[message]");
+  EXPECT_EQ(usage_of(*registry.find("time")), "");
 }
 
 TEST(Syntax, NamesAGroupAfterItsParts) {

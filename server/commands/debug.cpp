@@ -1,8 +1,11 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <optional>
+#include <string>
 
 #include "server/commands/awaited_call.h"
 #include "server/commands/debug.h"
@@ -14,15 +17,20 @@
 namespace sojourn::server {
 namespace {
 
+// As in Redis's DEBUG, what is no number counts as 0.
+double real_of(std::string_view word) { return std::strtod(std::string(word).c_str(), nullptr); }
+long integer_of(std::string_view word) {
+  constexpr int kDecimal = 10;
+  return std::strtol(std::string(word).c_str(), nullptr, kDecimal);
+}
+
 // Redis sleeps with all its clients; here only this connection waits.
 void sleep(Call& call) {
   Time& until = call.connection.slept_until;
   if (until == Time{}) {
-    Args args = call.args();
-    const double seconds = static_cast<double>(args.real());
     constexpr double kSecondsMax = 24 * 60 * 60;
-    if (!(seconds >= 0 && seconds <= kSecondsMax)) args.fail("ERR value is out of range");
-    if (!args.done()) return call.refuse(args.error());
+    const double given = real_of(call.words()[2]);
+    const double seconds = given > 0 ? std::min(given, kSecondsMax) : 0;
     until = call.now + Millis(static_cast<std::int64_t>(std::ceil(seconds * 1000)));
   }
   if (call.now < until) return call.run_again_at(until);
@@ -31,10 +39,7 @@ void sleep(Call& call) {
 }
 
 void set_active_expire(Call& call) {
-  Args args = call.args();
-  const std::int64_t on = args.integer();
-  if (!args.done()) return call.refuse(args.error());
-  call.services.keyspace.set_active_expiry(on != 0);
+  call.services.keyspace.set_active_expiry(integer_of(call.words()[2]) != 0);
   call.reply.ok();
 }
 

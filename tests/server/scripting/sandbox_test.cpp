@@ -38,6 +38,48 @@ TEST_F(Sandbox, RefusesBytecode) {
               StartsWith("(error) ERR Error compiling script"));
 }
 
+// CVE-2021-32672: the debugger's own protocol.
+TEST_F(Sandbox, HasNoDebugger) {
+  for (const std::string mode : {"YES", "SYNC"}) {
+    EXPECT_EQ(run("SCRIPT DEBUG " + mode), "(error) ERR There is no debugger for scripts");
+  }
+  EXPECT_EQ(eval("redis.breakpoint() redis.debug('x') return 1"), "(integer) 1");
+}
+
+// CVE-2022-24736: a text that is no script, as one that ends the function it would be the body of.
+TEST_F(Sandbox, RefusesTextsThatAreNoScripts) {
+  for (const std::string text : {"end",
+                                 "return 1 end",
+                                 "end function f() return 1",
+                                 "return 1 end return 2 --",
+                                 "return 1 end)",
+                                 "function",
+                                 "local",
+                                 "return return",
+                                 "x",
+                                 "'",
+                                 "[[",
+                                 "--[[",
+                                 "#!",
+                                 "#!lua x",
+                                 "#!lua flags=x",
+                                 "return 1 \\",
+                                 "goto x",
+                                 "a.b:c = 1",
+                                 "local function f(... ,a) end",
+                                 "for i = 1 do end",
+                                 "break",
+                                 "return ...,",
+                                 "\xff\xfe",
+                                 "local t <const> = 1"}) {
+    EXPECT_THAT(eval(text), StartsWith("(error) ERR ")) << text;
+    EXPECT_THAT(run_words({"SCRIPT", "LOAD", text}), StartsWith("(error) ERR ")) << text;
+  }
+  EXPECT_THAT(eval(std::string("return 1 \0 x", 12)), StartsWith("(error) ERR "));
+  EXPECT_EQ(eval(""), "(nil)");
+  EXPECT_EQ(eval("return 1"), "(integer) 1");
+}
+
 // CVE-2022-24735, CVE-2025-46818: one user's script changes what the next one's sees.
 TEST_F(Sandbox, IsTheSameForTheNextScript) {
   constexpr const char* kReadOnly = "Attempt to modify a readonly table";
@@ -193,9 +235,11 @@ TEST_F(Sandbox, ParsesWhatIsHard) {
   }
 }
 
-// CVE-2018-11218, CVE-2018-11219, CVE-2020-14147, CVE-2022-24834.
+// CVE-2015-8080, CVE-2018-11218, CVE-2018-11219, CVE-2020-14147, CVE-2022-24834.
 TEST_F(Sandbox, BelievesNoLengthInWhatItUnpacks) {
   EXPECT_THAT(eval("return struct.pack('>I2147483647', 10)"), HasSubstr("integral size"));
+  EXPECT_THAT(eval("return struct.pack('>I2147483648', '10')"), HasSubstr("integral size"));
+  EXPECT_THAT(eval("return struct.pack('>I4294967297', '10')"), HasSubstr("integral size"));
   EXPECT_THAT(eval("return struct.pack('I99999999999999999999', 1)"), HasSubstr("integral size"));
   EXPECT_THAT(eval("return struct.unpack('I', 'abc', 2147483647)"), HasSubstr("too short"));
   EXPECT_THAT(eval("return struct.unpack('I', 'abcd', 9007199254740992)"), HasSubstr("too short"));
@@ -249,6 +293,7 @@ TEST_F(Sandbox, BoundsTheTextsOfOneCall) {
             "1) (integer) 7\n2) (integer) 3\n3) \"AB\"");
 }
 
+// CVE-2021-32626: more on Lua's stack than it has room for.
 TEST_F(Sandbox, BoundsTheStack) {
   EXPECT_THAT(eval("local function f() return f() + 1 end return f()"), HasSubstr("overflow"));
   EXPECT_EQ(eval("local function f() return pcall(f) end return tostring(f())"), "true");
@@ -267,6 +312,38 @@ TEST_F(Sandbox, BoundsTheStack) {
   EXPECT_EQ(eval("local s = string.rep('+', 1e5) return s:find(s, 1, true)"), "(integer) 1");
   EXPECT_THAT(*client().try_raw({"EVAL", "local t = {} t[1] = t return t", "0"}),
               HasSubstr("-ERR reached lua stack limit"));
+  const std::string many = "local t = {} for i = 1, 7900 do t[i] = i end ";
+  EXPECT_EQ(eval(many + "return redis.call('SADD', 's', unpack(t))"), "(integer) 7900");
+  EXPECT_EQ(eval("return #redis.call('SMEMBERS', 's')"), "(integer) 7900");
+  EXPECT_EQ(eval(many + "return select('#', cmsgpack.unpack(cmsgpack.pack(unpack(t))))"),
+            "(integer) 7900");
+  EXPECT_EQ(eval("return select('#', struct.unpack(string.rep('B', 7900), string.rep('x', 7900)))"),
+            "(integer) 7901");
+  for (const char* call : {"cmsgpack.unpack(string.rep('\\1', 1e6))",
+                           "struct.unpack(string.rep('B', 1e6), string.rep('x', 1e6))",
+                           "redis.call('SADD', 's', unpack(t, 1, 1e6))"}) {
+    EXPECT_THAT(eval(std::string("local t = {} return select('#', ") + call + ")"),
+                StartsWith("(error) ERR "))
+        << call;
+  }
+}
+
+// CVE-2024-46981: collecting that is under way when all scripts are forgotten, and their machine
+// ends.
+TEST_F(Sandbox, EndsInTheMidstOfCollecting) {
+  const std::string litter =
+      "local kept = {} for i = 1, 500 do kept[i] = setmetatable({('x'):rep(i)}, "
+      "{__mode = 'kv', __gc = function() redis.call('SET', 'collected', 1) end}) "
+      "local pending = coroutine.wrap(function() coroutine.yield(cjson.encode(kept[i])) end) "
+      "pending() end ";
+  for (const std::string collect :
+       {"collectgarbage('step')", "collectgarbage('step', 1)", "collectgarbage('stop')",
+        "collectgarbage('setpause', 1)", "collectgarbage('setstepmul', 1)", "kept = nil"}) {
+    for (int i = 0; i < 5; ++i) eval(litter + "pcall(function() " + collect + " end) return 1");
+    EXPECT_EQ(run("SCRIPT FLUSH"), "OK");
+    EXPECT_EQ(eval("collectgarbage() return 1"), "(integer) 1") << collect;
+  }
+  EXPECT_EQ(run("EXISTS collected"), "(integer) 0");
 }
 
 // CVE-2025-67733: line ends in what becomes a line.

@@ -251,8 +251,7 @@ class Clients(TlsTest):
         self.start()
 
     def run_program(self, *command, **options):
-        if shutil.which(command[0]) is None:
-            self.skipTest(f"{command[0]} is not installed")
+        self.assertIsNotNone(shutil.which(command[0]), f"{command[0]} is not installed")
         ended = subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
         self.assertEqual(ended.returncode, 0, f"{command}:\n{ended.stdout}\n{ended.stderr}")
         return ended.stdout

@@ -1,10 +1,5 @@
 # What the scripts on ruby-redis share.
-begin
-  require "redis"
-rescue LoadError
-  puts "ruby-redis is not installed"
-  exit 77
-end
+require "redis"
 
 HOST, PORT, PASSWORD = ARGV
 

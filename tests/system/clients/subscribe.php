@@ -1,9 +1,5 @@
 <?php
 // phpredis: told of messages by its channel and by a pattern.
-if (!extension_loaded('redis')) {
-    echo "php-redis is not installed\n";
-    exit(77);
-}
 [, $host, $port, $password] = $argv;
 
 function connect(): Redis

@@ -2,11 +2,7 @@
 
 import sys
 
-try:
-    import redis
-except ImportError:
-    print("python3-redis is not installed")
-    sys.exit(77)
+import redis
 
 host, port, password = sys.argv[1:]
 client = redis.Redis(host, int(port), password=password)

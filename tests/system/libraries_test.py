@@ -18,6 +18,12 @@ from support.waiting import wait_until
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "libraries")
 # When a session of one second has ended for a library that counts in whole seconds.
 SECONDS_AND_ROUNDING = 3
+# The scripts that some are known to send, by their SHA-1.
+PHPREDIS_RELEASES = "b70c2384248f88e6b75b9f89241a180f856ad852"
+LARAVEL_RELEASES = "647c65a442733a1aa440f99908d249d13b4d6c4a"
+LARAVEL_ADDS = "a08c9c69b7c07ae2485190873b90d128a23e502d"
+BETTER_AUTH_TAKES = "0775ac0b9041d23a100b54ce39e3010003a22726"
+BETTER_AUTH_COUNTS = "ebd3cc05b1e73798b9e59a5db2d6c5dc10c862cc"
 
 
 class Scenario:
@@ -118,9 +124,11 @@ class Libraries(program.SystemTest):
             here, there = threads.map(Scenario.play, scenarios)
         self.assertEqual(here, there, "what is left here, and in redis-server")
 
+    def take_turns(self, *command, script=None):
+        """Two processes change one session at once, a lock keeps them apart and is gone in the end.
 
-    def take_turns(self, *command):
-        """Two processes change one session at once, a lock keeps them apart and is gone in the end."""
+        script: the SHA-1 of what the library lets go of its lock by.
+        """
         for server in (self.start_server(), self.start_redis()):
             workers = [Worker(command, server.port) for _ in range(2)]
             for worker in workers:
@@ -131,6 +139,8 @@ class Libraries(program.SystemTest):
                 counted = threads.map(lambda worker: worker.ask("count_up", alice, "20"), workers)
                 self.assertEqual(max(counted), 40)
             self.assertEqual(server.call("DBSIZE"), keys)
+            if script:
+                self.assertEqual(server.call("SCRIPT", "EXISTS", script), [1])
 
 
 class Node(Libraries):
@@ -176,6 +186,23 @@ class Node(Libraries):
     def test_better_auth(self):
         self.node("better_auth.js", regenerates=False, counts=True)
 
+    def test_better_auth_scripts(self):
+        path = os.path.join(self.packages.directory, "better_auth_scripts.js")
+        without_getdel = {"rename_command": "GETDEL taken-away"}
+        for server in (self.start_server(**without_getdel), self.start_redis(**without_getdel)):
+            worker = Worker(["node", path], server.port)
+            self.addCleanup(worker.close)
+            steps = ("put k v", "take k", "take k", "put k w", "count n 60", "count n 60")
+            said = [worker.ask(*step.split()) for step in steps]
+            self.assertEqual(said, [True, "v", None, True, 1, 2])
+            for sha1, words, reply in (
+                (BETTER_AUTH_TAKES, ["better-auth:k"], b"w"),
+                (BETTER_AUTH_TAKES, ["better-auth:k"], None),
+                (BETTER_AUTH_COUNTS, ["better-auth:n", "60"], 3),
+            ):
+                self.assertEqual(server.call("EVALSHA", sha1, "1", *words), reply)
+            self.assertIn(server.call("TTL", "better-auth:n"), range(30, 61))
+
     def test_authjs(self):
         self.node("authjs.js", regenerates=False, deadlines=False)
 
@@ -194,10 +221,19 @@ class Php(Libraries):
         self.php("phpredis_locking.php")
 
     def test_phpredis_session_handler_locks(self):
-        self.take_turns("php", os.path.join(HERE, "php", "phpredis_locking.php"))
+        self.take_turns("php", os.path.join(HERE, "php", "phpredis_locking.php"),
+                        script=PHPREDIS_RELEASES)
 
     def test_laravel_session_blocking(self):
-        self.take_turns("php", os.path.join(HERE, "php", "laravel.php"))
+        self.take_turns("php", os.path.join(HERE, "php", "laravel.php"), script=LARAVEL_RELEASES)
+
+    def test_laravel_adds_to_its_cache(self):
+        for server in (self.start_server(), self.start_redis()):
+            worker = Worker(["php", os.path.join(HERE, "php", "laravel.php")], server.port)
+            self.addCleanup(worker.close)
+            self.assertIs(worker.ask("add", "key", "value"), True)
+            self.assertIs(worker.ask("add", "key", "other"), False)
+            self.assertEqual(server.call("SCRIPT", "EXISTS", LARAVEL_ADDS), [1])
 
     def test_predis_session_handler(self):
         self.php("predis.php")

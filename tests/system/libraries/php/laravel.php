@@ -70,5 +70,7 @@ answer([
         }
         return $counted;
     },
+    // Of the cache, whether the key was free.
+    'add' => fn (string $key, string $value) => $app['cache']->store('redis')->add($key, $value, 60),
     'logout' => fn (string $id) => start($app, $id)->invalidate(),
 ]);

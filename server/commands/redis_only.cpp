@@ -90,7 +90,6 @@ constexpr auto kOnlyInRedis = std::to_array<std::string_view>({
     "xrevrange",
     "xsetid",
     "xtrim",
-    "zmpop",
 });
 
 // Of containers that Sojourn has, or that rules may take one of away.

@@ -123,14 +123,14 @@ std::vector<ScoredMember> members_of(const SortedSetView& set, const RankRange& 
 }
 
 // Copies: what is taken out of a set is gone before it is written that it is.
-void erase_all(Call& call, std::vector<ScoredMember>& members) {
+void erase_all(Call& call, const Key& key, std::vector<ScoredMember>& members) {
   std::vector<std::string_view> names;
   names.reserve(members.size());
   for (ScoredMember& member : members) {
     member.member = call.keep(std::string(member.member));
     names.push_back(member.member);
   }
-  call.tx().erase_members(call.keys()[0], names);
+  call.tx().erase_members(key, names);
 }
 
 void remove_range(Call& call, By by, std::string_view event) {
@@ -146,9 +146,23 @@ void remove_range(Call& call, By by, std::string_view event) {
     call.tx().erase(call.keys()[0]);
   } else {
     auto members = members_of(set, ranks);
-    erase_all(call, members);
+    erase_all(call, call.keys()[0], members);
   }
   if (ranks.size() > 0) call.event_taken_out(KeyEventClass::sorted_set, event, call.keys()[0]);
+}
+
+// Takes so many members out of a set that is there, the greatest or the least first.
+std::vector<ScoredMember> take_out(Call& call, const Key& key, const Entry& entry, bool greatest,
+                                   std::int64_t count) {
+  const SortedSetView set(entry);
+  const std::size_t size = set.size();
+  const std::size_t taken = std::min(size, static_cast<std::size_t>(count));
+  const RankRange ranks =
+      greatest ? RankRange{size - taken, size} : RankRange{std::size_t{0}, taken};
+  auto members = members_of(set, ranks, greatest);
+  erase_all(call, key, members);
+  call.event_taken_out(KeyEventClass::sorted_set, greatest ? "zpopmax" : "zpopmin", key);
+  return members;
 }
 
 void pop(Call& call, bool greatest) {
@@ -163,14 +177,7 @@ void pop(Call& call, bool greatest) {
   const FoundSortedSet found = sorted_set_to_change(call);
   if (found.refused) return;
   if (found.entry == nullptr || count == 0) return call.reply.array(0);
-  const SortedSetView set(*found.entry);
-  const std::size_t size = set.size();
-  const std::size_t popped = std::min(size, static_cast<std::size_t>(count));
-  const RankRange ranks =
-      greatest ? RankRange{size - popped, size} : RankRange{std::size_t{0}, popped};
-  auto members = members_of(set, ranks, greatest);
-  erase_all(call, members);
-  call.event_taken_out(KeyEventClass::sorted_set, greatest ? "zpopmax" : "zpopmin", call.keys()[0]);
+  const auto members = take_out(call, call.keys()[0], *found.entry, greatest, count);
   if (counted) return MemberReplies(call.reply, true).add_all(members);
   // One alone is no pair among others.
   call.reply.array(2);
@@ -193,6 +200,38 @@ void zremrangebyscore(Call& call) { remove_range(call, By::score, "zremrangebysc
 void zremrangebylex(Call& call) { remove_range(call, By::lex, "zremrangebylex"); }
 void zpopmin(Call& call) { pop(call, false); }
 void zpopmax(Call& call) { pop(call, true); }
+
+void zmpop(Call& call) {
+  constexpr std::string_view kNoKeys = "ERR numkeys should be greater than 0";
+  constexpr std::string_view kNoCount = "ERR count should be greater than 0";
+  Args args = call.args();
+  const std::int64_t keys = args.integer(kNoKeys);
+  if (keys < 1) args.fail(kNoKeys);
+  if (!args.failed() && static_cast<std::uint64_t>(keys) > args.left()) args.fail(kSyntaxError);
+  if (args.failed()) return call.refuse(args.error());
+  for (std::int64_t i = 0; i < keys; ++i) args.word();
+  const bool greatest = args.option("MAX");
+  if (!greatest && !args.option("MIN")) args.fail(kSyntaxError);
+  const std::int64_t count = !args.failed() && args.option("COUNT") ? args.integer(kNoCount) : 1;
+  if (count < 1) args.fail(kNoCount);
+  if (!args.done()) return call.refuse(args.error());
+  for (const Key& key : call.keys()) {
+    const Entry* entry = call.look_to_change(key);
+    if (call.refuse_unless(entry, ValueType::sorted_set)) return;
+    if (entry == nullptr) continue;
+    const auto members = take_out(call, key, *entry, greatest, count);
+    call.reply.array(2);
+    call.reply.bulk(key.name);
+    call.reply.array(members.size());
+    for (const ScoredMember& member : members) {
+      call.reply.array(2);
+      call.reply.bulk(member.member);
+      call.reply.real(member.score);
+    }
+    return;
+  }
+  call.reply.null_array();
+}
 
 void zrangestore(Call& call) {
   Args args = call.args();

@@ -218,6 +218,14 @@ constexpr Command kSortedSetCommands[] = {
      .since = "5.0.0", .complexity = kPerRange,
      .syntax = "key [count]",
      .summary = "Removes the members with the greatest scores and returns them."},
+    {.name = "zmpop", .arity = at_least(4), .flags = kWrite,
+     .keys = counted_keys(kRW | kAccess | kDelete), .group = Group::sorted_set, .run = zmpop,
+     .since = "7.0.0",
+     .complexity = "O(K)+O(M*log(N)) where K is the number of keys, N the size of the first set "
+                   "there is and M the number of members returned",
+     .syntax = "numkeys key [key ...] <MIN | MAX> [COUNT count]",
+     .summary = "Removes the least or greatest members of the first sorted set there is, and "
+                "returns them with its key."},
     {.name = "zrandmember", .arity = at_least(2), .flags = kReadOnly | kTouchesRandomKeys,
      .keys = one_key(kRO | kAccess), .group = Group::sorted_set, .run = zrandmember,
      .since = "6.2.0", .complexity = "O(N) where N is the number of members returned",

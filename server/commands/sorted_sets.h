@@ -31,6 +31,7 @@ void zremrangebyscore(Call& call);
 void zremrangebylex(Call& call);
 void zpopmin(Call& call);
 void zpopmax(Call& call);
+void zmpop(Call& call);
 
 // sorted_set_algebra.cpp. Plain sets take part too: their members have the score 1.
 void zunion(Call& call);

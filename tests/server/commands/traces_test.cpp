@@ -141,6 +141,7 @@ TEST_F(Traces, AreThoseRedisLeaves) {
       {"ZREMRANGEBYSCORE k 0 1", false, true},
       {"ZPOPMIN k", false, true},
       {"ZPOPMAX k 1", false, true},
+      {"ZMPOP 1 k MIN", false, true},
       {"ZRANDMEMBER k", true, true},
       {"ZRANDMEMBER k 2", true, true},
       {"ZSCAN k 0", true, true},

@@ -399,6 +399,9 @@ class RequestGenerator:
             lambda: ["ZREMRANGEBYSCORE", key, *self._score_ends()],
             lambda: [self._pick("ZPOPMIN", "ZPOPMAX"), key],
             lambda: [self._pick("ZPOPMIN", "ZPOPMAX"), key, self._pick("0", "1", "3", "1000", "-1")],
+            lambda: ["ZMPOP", *self._counted(self._some(self.sorted_set_key)),
+                     self._pick("MIN", "MAX", "max", "MID"),
+                     *self._pick([], ["COUNT", self._pick("0", "1", "3", "1000", "-1", "x")])],
         ))()
 
     def _sorted_algebra(self):

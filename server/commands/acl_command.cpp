@@ -17,12 +17,6 @@
 namespace sojourn::server {
 namespace {
 
-void refuse_words(Call& call) {
-  call.refuse(
-      fmt::format("ERR unknown subcommand or wrong number of arguments for '{}'. Try ACL HELP.",
-                  call.words()[1].substr(0, 128)));
-}
-
 // --- users ---
 
 // After a change: whoever is not welcome any more must go, soon after; this connection, once it has
@@ -108,7 +102,7 @@ void whoami(Call& call) { call.reply.bulk(user_name(call.connection)); }
 
 void cat(Call& call) {
   const auto words = call.words();
-  if (words.size() > 3) return refuse_words(call);
+  if (words.size() > 3) return call.refuse_subcommand();
   if (words.size() == 2) {
     call.reply.array(category_names().size());
     for (const std::string_view name : category_names()) call.reply.bulk(name);
@@ -128,7 +122,7 @@ void cat(Call& call) {
 
 void genpass(Call& call) {
   constexpr std::int64_t kBitsMax = 4096, kBits = 256;
-  if (call.words().size() > 3) return refuse_words(call);
+  if (call.words().size() > 3) return call.refuse_subcommand();
   Args args = call.args();
   const std::int64_t bits = args.empty() ? kBits : args.integer();
   if (args.failed()) return call.refuse(args.error());
@@ -188,7 +182,7 @@ void tell_entry(Call& call, const AclLog::Entry& entry) {
 
 void log(Call& call) {
   constexpr std::int64_t kStandardCount = 10;
-  if (call.words().size() > 3) return refuse_words(call);
+  if (call.words().size() > 3) return call.refuse_subcommand();
   Args args = call.args();
   if (args.option("RESET")) {
     call.services.acl_log->clear();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "server/commands/errors.h"
+#include "server/commands/help.h"
 
 namespace sojourn::server {
 
@@ -19,6 +20,12 @@ void Call::event_taken_out(KeyEventClass kind, std::string_view name, const Key&
 
 void Call::refuse_arity() {
   refuse(fmt::format("ERR wrong number of arguments for '{}' command", command.full_name));
+}
+
+void Call::refuse_subcommand() {
+  constexpr std::size_t kShownMax = 128;
+  refuse(fmt::format("ERR unknown subcommand or wrong number of arguments for '{}'. Try {} HELP.",
+                     words()[1].substr(0, kShownMax), upper_case(command.container->name)));
 }
 
 }  // namespace sojourn::server

@@ -110,6 +110,7 @@ class Call {
   void refuse_type();
   // "ERR wrong number of arguments for 'mset' command"
   void refuse_arity();
+  void refuse_subcommand();  // as one that takes other words
 
   // What a reply must wait for beside the transaction's own changes (FLUSHDB, SWAPDB).
   void hold_until(JournalPosition position) {

@@ -5,6 +5,7 @@
 
 #include "server/base/numbers.h"
 #include "server/commands/connection_handlers.h"
+#include "server/commands/errors.h"
 #include "server/commands/services.h"
 
 namespace sojourn::server {
@@ -110,17 +111,17 @@ void client_unpause(Call& call) {
 }
 
 void client_unblock(Call& call) {
-  Args args = call.args();
-  const std::int64_t id = args.integer();
-  using Ended = BlockedRequest::Ended;
-  Ended how = Ended::as_by_timeout;
-  if (args.option("ERROR")) {
-    how = Ended::by_error;
-  } else if (!args.empty() && !args.option("TIMEOUT")) {
-    args.fail("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+  const auto words = call.words();
+  if (words.size() > 4) return call.refuse_subcommand();
+  const bool by_error = words.size() == 4 && equal_any_case(words[3], "ERROR");
+  if (words.size() == 4 && !by_error && !equal_any_case(words[3], "TIMEOUT")) {
+    return call.refuse("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
   }
-  if (!args.done()) return call.refuse(args.error());
-  const bool ended = call.services.blocked->end(static_cast<std::uint64_t>(id), how);
+  const std::optional<std::int64_t> id = parse_integer(words[2]);
+  if (!id) return call.refuse(kNotAnInteger);
+  using Ended = BlockedRequest::Ended;
+  const Ended how = by_error ? Ended::by_error : Ended::as_by_timeout;
+  const bool ended = call.services.blocked->end(static_cast<std::uint64_t>(*id), how);
   call.reply.integer(ended ? 1 : 0);
 }
 

@@ -187,7 +187,7 @@ void client_list(Call& call) {
   Args args = call.args();
   std::optional<Type> type;
   std::optional<std::vector<std::uint64_t>> ids;
-  if (args.option("TYPE")) {
+  if (args.left() == 2 && args.option("TYPE")) {
     type = type_argument(args);
   } else if (args.left() >= 2 && args.option("ID")) {
     ids.emplace();

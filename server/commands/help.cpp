@@ -10,7 +10,6 @@
 #include "server/commands/syntax.h"
 
 namespace sojourn::server {
-namespace {
 
 std::string upper_case(std::string_view text) {
   std::string upper(text);
@@ -18,8 +17,6 @@ std::string upper_case(std::string_view text) {
                  [](unsigned char c) { return c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c; });
   return upper;
 }
-
-}  // namespace
 
 void help(Call& call) {
   const Command& container = *call.command.container;

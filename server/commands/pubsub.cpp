@@ -1,5 +1,3 @@
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <string>
 #include <string_view>
@@ -91,11 +89,7 @@ struct ChannelsSoFar : Unfinished {
 void list_channels(Call& call, TopicKind kind) {
   constexpr std::size_t kLookedAtInATurn = 1000;
   const auto words = call.words();
-  if (words.size() > 3) {
-    return call.refuse(fmt::format(
-        "ERR unknown subcommand or wrong number of arguments for '{}'. Try PUBSUB HELP.",
-        words[1].substr(0, 128)));
-  }
+  if (words.size() > 3) return call.refuse_subcommand();
   auto& so_far = call.so_far<ChannelsSoFar>(call.reply.version());
   if (!so_far.all_seen) {
     so_far.all_seen = !call.services.channels->walk(

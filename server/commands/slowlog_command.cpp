@@ -8,13 +8,10 @@ namespace sojourn::server {
 void slowlog_get(Call& call) {
   constexpr std::string_view kBadCount = "ERR count should be greater than or equal to -1";
   constexpr auto kMax = std::numeric_limits<std::int64_t>::max();
+  if (call.words().size() > 3) return call.refuse_subcommand();
   Args args = call.args();
   std::int64_t count = args.empty() ? 10 : args.integer(-1, kMax, kBadCount);
   if (args.failed()) return call.refuse(kBadCount);
-  if (!args.empty()) {
-    return call.refuse(
-        "ERR unknown subcommand or wrong number of arguments for 'get'. Try SLOWLOG HELP.");
-  }
   if (count == -1) count = kMax;
 
   const auto entries = call.services.slowlog.latest(static_cast<std::size_t>(count));

@@ -108,7 +108,7 @@ TEST_F(ServerCommands, SlowlogGivesTheLatestFirst) {
   EXPECT_EQ(run("SLOWLOG GET -2"), "(error) ERR count should be greater than or equal to -1");
   EXPECT_EQ(run("SLOWLOG GET a"), "(error) ERR count should be greater than or equal to -1");
   EXPECT_EQ(run("SLOWLOG GET 1 2"),
-            "(error) ERR unknown subcommand or wrong number of arguments for 'get'. Try SLOWLOG "
+            "(error) ERR unknown subcommand or wrong number of arguments for 'GET'. Try SLOWLOG "
             "HELP.");
   EXPECT_EQ(run("SLOWLOG RESET"), "OK");
   EXPECT_EQ(run("SLOWLOG LEN"), "(integer) 0");

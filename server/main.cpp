@@ -26,6 +26,7 @@
 #include "server/commands/services.h"
 #include "server/commands/user_setup.h"
 #include "server/config/config.h"
+#include "server/config/notes.h"
 #include "server/net/server.h"
 #include "server/net/tls_settings.h"
 #include "server/observe/metrics.h"
@@ -244,16 +245,21 @@ int serve(const Invocation& invocation, Config& config, const Registry& registry
                     .info = describe(invocation, *settings, clock),
                     .store = store->get(),
                     .users = std::move(users)};
-  config.on_change([&](const Settings& changed) {
+  config.on_change([&, policy = settings->maxmemory_policy](const Settings& changed) mutable {
     log.set_level(changed.loglevel);
     (*journal)->set_fsync(append_fsync(changed));
     raise_limits(log, changed);
     apply_encoding_limits(changed, **keyspace);
+    services.gauges->share_memory(services);
+    const bool other_policy = policy != changed.maxmemory_policy;
+    policy = changed.maxmemory_policy;
+    if (other_policy && policy == kSpill && !*store) log.warning("{}", kNothingToSpillTo);
     follow_key_event_settings(services, changed);
     follow_user_settings(*services.users, changed);
   });
   config.on_rewrite([&](const Settings& current) { return user_lines(*services.users, current); });
   apply_encoding_limits(*settings, **keyspace);
+  services.gauges->share_memory(services);
   publish_key_events(services);
   serve_tracking(services);
 

@@ -1,5 +1,6 @@
 #include "server/cache/cold_reader.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -169,12 +170,13 @@ Result<Entry*> make_entry(std::string_view row_key, std::string_view row,
 
 ColdReader::ColdReader(Store& store, std::unique_ptr<Cursor> fields, const Clock& clock,
                        SlabHeap& heap, const EncodingLimits& limits, Install install,
-                       std::size_t threads)
+                       BringBack bring_back, std::size_t threads)
     : store_(store),
       clock_(clock),
       heap_(heap),
       limits_(limits),
       install_(std::move(install)),
+      bring_back_(std::move(bring_back)),
       fields_(std::move(fields)) {
   for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
 }
@@ -204,13 +206,22 @@ void ColdReader::run() {
     Job job = std::move(jobs_.front());
     jobs_.pop_front();
     lock.unlock();
-    for (const Wanted& wanted : job.wanted) {
-      if (job.error) break;
-      job.error = read_now(wanted, install_);
-    }
-    job.ready(std::move(job.error));
+    const bool done = read_some(job);
+    if (done) job.ready(std::move(job.error));
     lock.lock();
+    if (!done) jobs_.push_back(std::move(job));
   }
+}
+
+// True when it has all it wants, or an error.
+bool ColdReader::read_some(Job& job) {
+  const std::size_t end = std::min(job.next + kKeysAtOnce, job.wanted.size());
+  for (; job.next < end && !job.error; ++job.next) {
+    const Wanted& wanted = job.wanted[job.next];
+    job.error =
+        wanted.left_at == 0 ? read_now(wanted, install_) : read_away_now(wanted, bring_back_);
+  }
+  return job.error || job.next == job.wanted.size();
 }
 
 // Nobody has changed the key since the store was opened, or it would be known in RAM: so reading
@@ -240,6 +251,26 @@ std::optional<Error> ColdReader::read_now(const Wanted& wanted, const Install& i
   }
   if (entry.error().code == Errc::damaged) install(wanted, nullptr, ValueType::damaged);
   return entry.error();
+}
+
+std::optional<Error> ColdReader::read_away_now(const Wanted& wanted, const BringBack& bring_back) {
+  return bring_back(wanted, read_away(wanted));
+}
+
+// The record alone: of the deadline RAM knows better. Whether the value is still wanted, and the
+// one that left, is seen when it is brought back.
+Result<Entry*> ColdReader::read_away(const Wanted& wanted) {
+  const auto prefix = database_prefix(wanted.id);
+  const std::string row_key = std::string(prefix.data(), prefix.size()) + wanted.key;
+  const auto row = store_.read(Column::records, row_key);
+  if (!row) return row.error();
+  if (!*row) return Error{Errc::damaged, "the record of a value that has left RAM is not there"};
+  const auto record = decode_record(row_key, **row);
+  if (!record) return record.error();
+  if (is_large(record->type) || record->version > wanted.left_at) {
+    return Error{Errc::damaged, "the record is not that of the value that has left RAM"};
+  }
+  return make_small(wanted.key, *record, heap_, limits_);
 }
 
 }  // namespace sojourn::server

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -36,35 +37,49 @@ class ColdReader {
   struct Wanted {
     DatabaseId id;
     std::string key;
+    // Not 0: the key is known, but its value is away; see Entry::left_at().
+    std::uint64_t left_at = 0;
+    std::chrono::seconds stays{0};  // for so long it is not to leave again
   };
   using Ready = std::function<void(std::optional<Error>)>;
   // Gets what was found: an entry, or nullptr and why not. Called by whoever reads.
   using Install = std::function<void(const Wanted&, Entry*, ValueType)>;
+  // Gets what was away, or why it cannot be read, and says what to tell who waits for it: nothing
+  // is wrong with what is not away any more.
+  using BringBack = std::function<std::optional<Error>(const Wanted&, Result<Entry*>)>;
 
   // `fields`: a walk made before anything was written in this process; see RocksDB's vector
   // memtable.
   ColdReader(Store& store, std::unique_ptr<Cursor> fields, const Clock& clock, SlabHeap& heap,
-             const EncodingLimits& limits, Install install, std::size_t threads);
+             const EncodingLimits& limits, Install install, BringBack bring_back,
+             std::size_t threads);
   ~ColdReader();  // what is still wanted is not read, and its `ready` not called
 
   // Reads and installs all of these, then calls ready; with `error` at once if it is given.
   void read(std::vector<Wanted> wanted, Ready ready, std::optional<Error> error = {});
-  // Reads one on the calling thread, which so waits for the disk.
+  // Read one on the calling thread, which so waits for the disk.
   std::optional<Error> read_now(const Wanted& wanted, const Install& install);
+  std::optional<Error> read_away_now(const Wanted& wanted, const BringBack& bring_back);
 
  private:
+  // Whoever wants many lets others read in between.
+  static constexpr std::size_t kKeysAtOnce = 16;
   struct Job {
     std::vector<Wanted> wanted;
     Ready ready;
     std::optional<Error> error;
+    std::size_t next = 0;  // of `wanted`
   };
   void run();
+  bool read_some(Job& job);
+  Result<Entry*> read_away(const Wanted& wanted);
 
   Store& store_;
   const Clock& clock_;
   SlabHeap& heap_;
   const EncodingLimits& limits_;
   const Install install_;
+  const BringBack bring_back_;
   std::mutex fields_mutex_;
   std::unique_ptr<Cursor> fields_;  // guarded by fields_mutex_
 

@@ -18,7 +18,7 @@ Entry* Entry::make(SlabHeap& heap, std::string_view key, std::size_t value_bytes
   entry->deadline_ = kNoDeadline;
   entry->type_ = static_cast<std::uint64_t>(ValueType::string);
   entry->form_ = entry->large_ = 0;
-  entry->dirty_ = entry->touch_row_ = entry->timed_ = 0;
+  entry->dirty_ = entry->touch_row_ = entry->timed_ = entry->away_ = 0;
   entry->lag_ms_ = 0;
   entry->version_ = 0;
   entry->long_sizes_ = long_sizes;
@@ -44,6 +44,30 @@ void Entry::set_sizes(std::size_t key_bytes, std::size_t value_bytes) {
     at[0] = static_cast<unsigned char>(key_bytes);
     std::memcpy(at + 1, &value, sizeof value);
   }
+}
+
+Entry* Entry::make_away(SlabHeap& heap, const Entry& entry) {
+  CHECK(!entry.away_ && !entry.timed_ && !entry.large_ && !entry.dirty_ && entry.present());
+  const std::uint64_t left_at = entry.version_;
+  Entry* const away = make(heap, entry.key(), sizeof left_at);
+  std::memcpy(away->value_data(), &left_at, sizeof left_at);
+  away->take_properties(entry);
+  away->type_ = entry.type_;
+  away->away_ = 1;
+  return away;
+}
+
+std::size_t Entry::bytes_away(const Entry& entry) {
+  const std::size_t key_bytes = entry.sizes().key;
+  const bool long_sizes = !fit_short(key_bytes, sizeof(std::uint64_t));
+  return SlabHeap::rounded(head_bytes(long_sizes) + key_bytes + sizeof(std::uint64_t));
+}
+
+std::uint64_t Entry::left_at() const {
+  CHECK(away_);
+  std::uint64_t version;
+  std::memcpy(&version, held().data(), sizeof version);
+  return version;
 }
 
 std::chrono::seconds Entry::idle(Time now) const {

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "server/base/check.h"
 #include "server/base/clock.h"
 #include "server/memory/slab_heap.h"
 
@@ -55,6 +56,9 @@ enum class FieldsForm : std::uint8_t {
 // or had, deadlines: packed bytes then have the timed form. A set is a hash of its members, whose
 // values are empty; a sorted set is one whose values are scores, and whose fields stand in order
 // (scored_member.h).
+//
+// A value may be away: on disk only, and all else here, which is as it was (maxmemory-policy spill;
+// see spilling.cpp). In its place stands the version with which it left.
 class Entry {
  public:
   static Entry* make(SlabHeap& heap, std::string_view key, std::size_t value_bytes);
@@ -80,10 +84,13 @@ class Entry {
   StringForm form() const { return static_cast<StringForm>(form_); }         // of a string
   FieldsForm fields_form() const { return static_cast<FieldsForm>(form_); }  // of a collection
 
+  // Its value is on disk only: nothing may be asked of it but what stands above string().
+  bool away() const { return away_; }
+
   // --- for the cache itself ---
   std::string_view value() const {
-    const Sizes sizes = this->sizes();
-    return {data() + sizes.key, sizes.value};
+    CHECK(!away_);
+    return held();
   }
   char* value_data() { return const_cast<char*>(value().data()); }
   // Of its block.
@@ -100,6 +107,13 @@ class Entry {
   void set_version(std::uint64_t version) { version_ = version; }
   void set_created(Time time) { created_s_ = seconds(time); }
   void set_used(Time time) { used_s_ = seconds(time); }
+  // Never back: a value that is not to leave for a while was used in the future.
+  void use(Time now) { used_s_ = std::max(used_s_, seconds(now)); }
+  std::uint32_t used_s() const { return used_s_; }
+  static std::uint32_t seconds(Time time) {
+    return static_cast<std::uint32_t>(
+        std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count());
+  }
   void set_form(StringForm form) { form_ = static_cast<std::uint64_t>(form); }
   void set_form(FieldsForm form) { form_ = static_cast<std::uint64_t>(form); }
 
@@ -109,8 +123,22 @@ class Entry {
   Time field_deadline() const { return timed_ ? nearest_of_fields() : kNever; }
   // When somebody must look at it.
   Time due() const { return std::min(deadline(), field_deadline()); }
-  // Not just a value to be found as long as its deadline has not passed: not present, or timed.
-  bool special() const { return ((type_ >> 2) | timed_) != 0; }
+  // Not just a value to be found as long as its deadline has not passed: not present, timed, or
+  // away.
+  bool special() const {
+    // The compiler does not see by itself that one comparison does it.
+    unsigned char bits;
+    std::memcpy(&bits, reinterpret_cast<const char*>(this) + kFlagsAt, 1);
+    return (bits & kSpecialFlags) != 0;
+  }
+
+  // What stands for the entry once its value has left RAM. The value is one record on disk, which
+  // has been written.
+  static Entry* make_away(SlabHeap& heap, const Entry& entry);
+  static std::size_t bytes_away(const Entry& entry);  // of its block
+  // The version it had when it left. No record that was written for the key since has a smaller
+  // one, and the value's own has none that is greater.
+  std::uint64_t left_at() const;
 
   // Of a large hash or set. Null for a small one.
   LargeHash* large_hash() const;
@@ -126,7 +154,7 @@ class Entry {
   // There may be a row in Column::touches for it.
   bool touch_row() const { return touch_row_; }
   void set_touch_row(bool on) { touch_row_ = on; }
-  // Takes over everything but key, value (and whether it is timed) and type.
+  // Takes over everything but key, value (and whether it is timed, or away) and type.
   void take_properties(const Entry& other);
 
  private:
@@ -158,22 +186,27 @@ class Entry {
   }
   void set_sizes(std::size_t key_bytes, std::size_t value_bytes);
 
-  static std::uint32_t seconds(Time time) {
-    return static_cast<std::uint32_t>(
-        std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count());
+  // The value, or what stands in its place.
+  std::string_view held() const {
+    const Sizes sizes = this->sizes();
+    return {data() + sizes.key, sizes.value};
   }
   const char* data() const { return reinterpret_cast<const char*>(this) + head_bytes(long_sizes_); }
   Time nearest_of_fields() const;
   bool all_fields_due(Time now) const;
 
-  // type_ and timed_ stand in one word, so that special() is one comparison.
+  // What stands behind the deadline is a byte, the last of its word: special() looks at the upper
+  // bit of type_, at away_ and at timed_.
+  static constexpr std::size_t kFlagsAt = 7;
+  static constexpr unsigned char kSpecialFlags = 0b1100'0100;
   std::int64_t deadline_ : 56;
   std::uint64_t type_ : 3;
   std::uint64_t form_ : 2;
   std::uint64_t large_ : 1;
-  std::uint64_t dirty_ : 1;
+  std::uint64_t away_ : 1;
   std::uint64_t timed_ : 1;
-  std::uint64_t version_ : 52;  // a million changes a second for 142 years
+  std::uint64_t version_ : 51;  // a million changes a second for 71 years
+  std::uint64_t dirty_ : 1;
   std::uint64_t touch_row_ : 1;
   std::uint64_t lag_ms_ : 10;
   std::uint64_t long_sizes_ : 1;

@@ -122,6 +122,9 @@ class Journal {
   JournalPosition appended() const;
   JournalPosition written() const;
   JournalPosition synced() const;
+  // The store has every change of a version up to this, as far as its unit has ended: so of what is
+  // asked for with its shard locked. Once storage has failed nothing may be read from there: 0.
+  std::uint64_t written_version() const;
   // What replies may leave: synced() with `always`, else written(). Never goes back.
   JournalPosition released() const;
   // Waits until everything appended before the call is written and synced; false if storage failed,

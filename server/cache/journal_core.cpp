@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <utility>
 
 namespace sojourn::server {
@@ -45,7 +46,7 @@ std::unique_ptr<Batch> Journal::Core::begin_batch() {
 
 void Journal::Core::close_current() {
   const std::size_t bytes = current_->bytes();
-  closed_.push_back({std::exchange(current_, begin_batch()), appended(), bytes});
+  closed_.push_back({std::exchange(current_, begin_batch()), appended(), versions_.last(), bytes});
   closed_bytes_ += bytes;
   current_bytes_.store(0, std::memory_order_relaxed);
 }
@@ -78,6 +79,7 @@ Journal::Core::Wrote Journal::Core::write_taken(std::unique_lock<std::mutex>& lo
   Closed done = std::exchange(writing_, {});
   // Before anybody is woken: who waits for the budget looks at it then.
   closed_bytes_ -= done.bytes;
+  written_version_.store(done.version, std::memory_order_release);
   progress_.wrote(done.position);
   if (done.batch->bytes() > kSpareBytesMax) {
     done.batch.reset();
@@ -111,6 +113,13 @@ void Journal::Core::pass_to_committer(std::unique_lock<std::mutex>& lock) {
   writer_ = Writer::committer;
   lock.unlock();
   commit_cv_.notify_one();
+}
+
+// When all that was appended is written, so is every version that a unit which has ended was given.
+std::uint64_t Journal::Core::written_version() const {
+  const JournalPosition appended = this->appended();
+  if (progress_.written() >= appended) return std::numeric_limits<std::uint64_t>::max();
+  return written_version_.load(std::memory_order_acquire);
 }
 
 // Has everything appended written without waiting for a turn to end, and a full disk tried at once.

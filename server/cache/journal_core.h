@@ -62,6 +62,7 @@ class Journal::Core : public std::enable_shared_from_this<Core> {
   std::future<bool> flush();
 
   bool keeps() const { return store_ != nullptr; }
+  std::uint64_t written_version() const;
   JournalPosition appended() const { return appended_.load(std::memory_order_acquire); }
   std::size_t pending_bytes() const {
     return closed_bytes_.load(std::memory_order_acquire) +
@@ -81,6 +82,7 @@ class Journal::Core : public std::enable_shared_from_this<Core> {
   struct Closed {
     std::unique_ptr<Batch> batch;
     JournalPosition position = 0;  // of its last unit
+    std::uint64_t version = 0;     // the last one given out until then
     std::size_t bytes = 0;
   };
 
@@ -111,6 +113,7 @@ class Journal::Core : public std::enable_shared_from_this<Core> {
   std::atomic<JournalPosition> taken_{0};
   std::atomic<std::size_t> current_bytes_{0};
   std::atomic<std::size_t> closed_bytes_{0};  // of closed_ and writing_; the writer takes away
+  std::atomic<std::uint64_t> written_version_{0};
   ReservedNumbers versions_;
   ReservedNumbers collections_;
   Writer writer_ = Writer::nobody;

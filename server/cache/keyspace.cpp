@@ -185,11 +185,14 @@ Result<std::unique_ptr<Keyspace>> Keyspace::open(Options options, const Clock& c
         impl.cold_reads.fetch_add(1, std::memory_order_relaxed);
         impl.install(wanted.id, wanted.key, entry, type, Impl::Patience::unless_long);
       },
+      [&impl](const ColdReader::Wanted& wanted, Result<Entry*> value) {
+        return impl.bring_back(wanted, std::move(value));
+      },
       kColdReaderThreads);
   impl.loader = std::make_unique<Loader>(
       std::move(walks), clock, log, *impl.heap, impl.encoding_limits,
       [&impl](DatabaseId id, std::string_view key, Entry* entry, ValueType type) {
-        impl.install(id, key, entry, type, Impl::Patience::while_open);
+        impl.install(id, key, impl.without_value_if_full(entry), type, Impl::Patience::while_open);
       },
       [&impl](std::uint64_t collection) {
         Journal::Unit(impl.journal).erase_collection(collection);
@@ -390,9 +393,12 @@ void Keyspace::set_active_expiry(bool on) { impl_->active_expiry = on; }
 bool Keyspace::upkeep(std::size_t worker, std::size_t workers, std::chrono::microseconds budget) {
   const auto end = std::chrono::steady_clock::now() + budget;
   const auto out_of_time = [&] { return std::chrono::steady_clock::now() >= end; };
+  // What leaves makes free what has to be given back.
+  const auto half_over = [&] { return std::chrono::steady_clock::now() >= end - budget / 2; };
   bool more = false;
   if (impl_->active_expiry) more = impl_->expire(*this, worker, workers, out_of_time);
   more = impl_->clean_up(worker, workers, out_of_time) || more;
+  more = impl_->spill(worker, workers, half_over) || more;
   more = impl_->make_way(worker, workers, out_of_time) || more;
   if (worker == 0 && impl_->has_garbage) more = impl_->drain_hashes() || more;
   return more;

@@ -44,6 +44,7 @@ class Keyspace {
     std::uint64_t expired_fields = 0;  // of hashes
     // Now.
     std::uint64_t entry_bytes = 0;  // what entries, tables and due lists take
+    std::size_t away = 0;           // keys whose values are on disk only
     struct Database {
       std::size_t keys = 0;           // as size() counts them
       std::size_t with_deadline = 0;  // of them, those that have a deadline
@@ -128,6 +129,36 @@ class Keyspace {
   Resolved resolve(std::span<const Key> keys, std::function<void(std::optional<Error>)> ready);
   // Calls `ready` once everything is loaded, from any thread; at once if it is.
   void when_warm(std::function<void()> ready);
+
+  // --- more than fits into RAM (spilling.cpp) ---
+  // When keys and values would take more than `bytes`, the values used longest ago leave RAM:
+  // upkeep sees to it. 0: none leaves any more; what is away is away until it is asked for. Without
+  // a store nothing ever leaves.
+  void set_memory_limit(std::uint64_t bytes);
+  bool spills() const;
+  // Whether there is room for more, to who is about to put something in.
+  enum class Room : std::uint8_t {
+    enough,
+    soon,  // values are leaving: ask again in a moment
+    none,  // and none are left that could
+  };
+  Room room() const;
+  // A value may be away: so who needs values asks his Transaction whether it lacks one.
+  bool any_away() const;
+  // Has the values of these keys that are away read by the pool, as resolve() does with keys; who
+  // needs many does not lose the first while he waits for the last if they all stay for a while.
+  // `known` when none is away now.
+  Resolved bring_back(std::span<const Key> keys, std::chrono::seconds stay,
+                      std::function<void(std::optional<Error>)> ready);
+  // Reads what is away there and then, for DEBUG: an entry of its own, which `use` gets.
+  std::optional<Error> with_value(const Entry& entry, std::uint16_t database,
+                                  const std::function<void(const Entry&)>& use) const;
+  // Has all values leave, whatever the limit, that can: of some shards from this one on. Returns
+  // the one to go on with, kNoShard at the end. For DEBUG.
+  std::size_t spill_all(std::size_t shard);
+  // Since the start (reset_stats()): values that left RAM, and those that were read again.
+  std::uint64_t spilled() const;
+  std::uint64_t brought_back() const;
 
   // --- what somebody holds for long (a Growing Transaction) ---
   // Calls `ready` once it is let go, from any thread; at once if nothing is. For who tries again.

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -98,6 +99,11 @@ struct Keyspace::Impl {
   // Under the shard's lock.
   void install_held(DatabaseId id, std::uint64_t hash, Entry* loaded);
   Entry* or_placeholder(Entry* loaded, std::string_view key, ValueType type);
+  // The same of a value that was away, to the entry it has left. Under the shard's lock, or else
+  // without any; then nothing happens while somebody holds the shard for long.
+  std::optional<Error> bring_back(const ColdReader::Wanted& wanted, Result<Entry*> value);
+  std::optional<Error> bring_back_held(const ColdReader::Wanted& wanted, std::uint64_t hash,
+                                       Result<Entry*> value);
   // Every record has been installed.
   void finish_warming();
 
@@ -126,6 +132,25 @@ struct Keyspace::Impl {
     std::uint64_t parts_generation = 0;
     Walk moved;  // and those to make way for the evacuation of this number
     std::uint64_t evacuation = 0;
+
+    // Its rounds through its shards, to have values leave; see spilling.cpp.
+    struct Spill {
+      bool under_way = false;
+      std::size_t shard = kShards;    // where it has got to,
+      std::size_t part = 0;           // within the shard,
+      std::uint32_t tag = 0;          // and within the part
+      std::size_t left = 0;           // shards of this round
+      std::uint64_t could_leave = 0;  // bytes, in this round so far
+      std::uint64_t freed = 0;
+      std::uint32_t cold_s = 0;          // until then must a value have been used last to leave
+      std::vector<std::uint32_t> met_s;  // when those were used that could leave, to know that
+      std::chrono::steady_clock::time_point begun{};
+      std::chrono::steady_clock::time_point rests_until{};
+      std::vector<Entry*> some;      // scratch space
+      std::vector<Entry*> replaced;  // to be freed without a lock
+      // The last whole round found too little; for any thread.
+      std::atomic<bool> dry{false};
+    } spill;
   };
   // `keyspace` is whose this is.
   bool expire(Keyspace& keyspace, std::size_t worker, std::size_t workers,
@@ -153,6 +178,21 @@ struct Keyspace::Impl {
             Step&& step);
   bool make_way(std::size_t worker, std::size_t workers, const std::function<bool()>& out_of_time);
   bool drain_hashes();
+
+  // --- spilling.cpp ---
+  std::uint64_t bytes_in_use() const;
+  bool over(std::uint64_t mark) const { return mark != 0 && bytes_in_use() > mark; }
+  std::uint64_t high_mark() const;
+  std::uint64_t low_mark() const;
+  bool spill(std::size_t worker, std::size_t workers, const std::function<bool()>& out_of_time);
+  static void begin_round(Sweep::Spill& spill, std::size_t worker, std::size_t workers);
+  void spill_some(Sweep::Spill& spill, std::size_t worker, std::size_t workers);
+  void look_at_some(Sweep::Spill& spill, ShardPart& part);
+  void let_leave(Sweep::Spill& spill, Shard& shard, const ShardPart& part);
+  static void judge_what_is_cold(Sweep::Spill& spill);
+  bool end_round(Sweep::Spill& spill, std::size_t workers) const;
+  // The entry, or what stands for it where there is no room for its value.
+  Entry* without_value_if_full(Entry* loaded);
 
   const Options options;
   const Clock& clock;
@@ -183,6 +223,11 @@ struct Keyspace::Impl {
   std::atomic<std::uint64_t> loaded{0};
   std::atomic<std::uint64_t> cold_reads{0};
   std::atomic<std::uint64_t> damaged{0};
+  std::atomic<std::uint64_t> memory_limit{0};
+  std::atomic<std::size_t> spillers{0};  // workers that see to it
+  std::atomic<bool> any_away{false};     // since the start
+  std::atomic<std::uint64_t> spilled{0};
+  std::atomic<std::uint64_t> brought_back{0};
   std::mutex warm_mutex;
   std::vector<std::function<void()>> warm_waiters;
 

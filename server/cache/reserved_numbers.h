@@ -29,6 +29,7 @@ class ReservedNumbers {
     return number;
   }
   void reserve(Batch& batch, std::uint64_t step);
+  std::uint64_t last() const { return next_.load(std::memory_order_relaxed) - 1; }
 
  private:
   const std::string_view row_;

@@ -29,9 +29,10 @@ ShardPart& Shard::part_for(DatabaseId id) {
 void Shard::count(ShardPart& part, const Entry& entry, int sign) {
   if (!entry.present()) {
     part.absent += sign;
-  } else if (entry.has_deadline()) {
-    part.with_deadline += sign;
+    return;
   }
+  if (entry.has_deadline()) part.with_deadline += sign;
+  if (entry.away()) part.away += sign;
 }
 
 Shard::Found Shard::insert(DatabaseId id, Entry* entry, std::uint64_t hash) {

@@ -50,6 +50,7 @@ struct ShardPart {
   DatabaseId id = 0;  // 0: none
   std::uint32_t with_deadline = 0;
   std::uint32_t absent = 0;  // entries that only say that a key is not there
+  std::uint32_t away = 0;    // entries whose values are on disk only
   DueSlot due = kNeverDue;   // the earliest of the buckets'
   SlotTable table;
 };
@@ -86,6 +87,11 @@ class alignas(128) Shard {
     main_ = ShardPart(heap_);
   }
 
+  // The part after so many others; null behind the last.
+  ShardPart* part_at(std::size_t number) {
+    if (number == 0) return &main_;
+    return number <= others_.size() ? &others_[number - 1] : nullptr;
+  }
   ShardPart* part(DatabaseId id) {
     if (main_.id == id) return &main_;
     return other_part(id);
@@ -109,7 +115,7 @@ class alignas(128) Shard {
   Entry* replace(const Found& found, Entry* entry);
   // Takes the entry out; the caller gets it.
   Entry* remove(const Found& found);
-  // Keeps the count of deadlines right: call around every change of a deadline or type.
+  // Keeps the counts of a part right: call around every change of a deadline or type.
   static void count(ShardPart& part, const Entry& entry, int sign);
 
   // Takes out up to `limit` entries that are due; returns the earliest moment at which something

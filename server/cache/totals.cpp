@@ -13,6 +13,7 @@ Totals& Totals::operator+=(const Totals& part) {
   misses += part.misses;
   expired += part.expired;
   entry_bytes += part.entry_bytes;
+  away += part.away;
   for (std::size_t i = 0; i < part.databases.size(); ++i) {
     databases[i].keys += part.databases[i].keys;
     databases[i].with_deadline += part.databases[i].with_deadline;
@@ -43,6 +44,7 @@ void Keyspace::Impl::add_totals(Shard& shard, Totals& totals) const {
     if (!database || *database >= totals.databases.size()) return;
     totals.databases[*database].keys += part.table.size() - part.absent;
     totals.databases[*database].with_deadline += part.with_deadline;
+    totals.away += part.away;
   });
 }
 
@@ -85,7 +87,7 @@ std::optional<Totals> Keyspace::totals_at_once() const {
 }
 
 bool Keyspace::reset_stats(const Transaction* within) {
-  impl_->cold_reads = impl_->expired_fields = 0;
+  impl_->cold_reads = impl_->expired_fields = impl_->spilled = impl_->brought_back = 0;
   for (std::size_t i = 0; i < Impl::kShards; ++i) {
     Shard& shard = impl_->shards[i];
     const ShardHold hold(shard, within);

@@ -47,7 +47,7 @@ const Entry* Transaction::find(const Key& key, Trace trace) {
     if (trace.counted && trace.told) note(KeyEventClass::miss, "keymiss", key);
     return nullptr;
   }
-  if (trace.used) found.entry()->set_used(now_);
+  if (trace.used) found.entry()->use(now_);
   return found.entry();
 }
 
@@ -130,7 +130,7 @@ void Transaction::put_string(const Key& key, std::string_view value, Time deadli
   }
   Entry* entry = found ? found.entry() : nullptr;
   const bool in_place = entry != nullptr && entry->type() == ValueType::string &&
-                        entry->value_bytes() == value.size();
+                        entry->value_bytes() == value.size() && !entry->away();
   if (in_place) {
     Shard::count(*found.part, *entry, -1);
     std::memmove(entry->value_data(), value.data(), value.size());

@@ -76,6 +76,9 @@ class Transaction {
   // Reads a key that is held and not known, now: the one thing here that waits for a disk. For who
   // has changed something, and so can neither begin again nor let go. On failure it is not known.
   std::optional<Error> learn(const Key& key);
+  // Whether the value of one of these keys, which are held, is away: then nothing may be asked of
+  // it, but Keyspace::bring_back(), when this has ended. learn() reads it here.
+  bool lacks_value(std::span<const Key> keys);
   // Something was changed on purpose.
   bool wrote() const { return asked_for_; }
   // Others shall not wait for what this holds, and will hold: see began().

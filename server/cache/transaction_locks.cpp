@@ -119,10 +119,28 @@ bool Transaction::knows(const Key& key) {
   return shard.warm || keyspace_.warm();
 }
 
+bool Transaction::lacks_value(std::span<const Key> keys) {
+  return std::any_of(keys.begin(), keys.end(), [&](const Key& key) {
+    const DatabaseId id = keyspace_.impl_->id_of(key.database);
+    Shard& shard = shard_of(key);
+    const ShardPart* const part = shard.part(id);
+    if (part == nullptr || part->away == 0) return false;
+    const Shard::Found found = shard.find(id, key.name, key.hash);
+    return found && found.entry()->away() && !found.entry()->expired(now_);
+  });
+}
+
 std::optional<Error> Transaction::learn(const Key& key) {
   Keyspace::Impl& impl = *keyspace_.impl_;
   const DatabaseId id = impl.id_of(key.database);
   const Shard::Found found = shard_of(key).find(id, key.name, key.hash);
+  if (found && found.entry()->away()) {
+    return impl.cold_reader->read_away_now(
+        {id, std::string(key.name), found.entry()->left_at()},
+        [&](const ColdReader::Wanted& wanted, Result<Entry*> value) {
+          return impl.bring_back_held(wanted, key.hash, std::move(value));
+        });
+  }
   if (found) return Error{Errc::damaged, "the record of this key on disk is damaged; see the log"};
   impl.cold_reads.fetch_add(1, std::memory_order_relaxed);
   return impl.cold_reader->read_now(

@@ -25,7 +25,8 @@ class User;
 // may be gone first. `error` is written before `done` is set, and read after.
 struct Awaited {
   std::atomic<bool> done{false};
-  std::string error;  // an error reply; empty when all went well
+  std::string error;        // an error reply; empty when all went well
+  std::uint32_t reads = 0;  // of values, with this one, for the same request
 };
 
 // What the commands know of one connection. Owned and changed by its worker only, between requests

@@ -9,6 +9,7 @@
 
 #include "server/commands/awaited_call.h"
 #include "server/commands/debug.h"
+#include "server/commands/errors.h"
 #include "server/commands/generic.h"
 #include "server/commands/help.h"
 #include "server/commands/registry.h"
@@ -65,6 +66,17 @@ void reload(Call& call) {
   if (synced) call.reply.ok();
 }
 
+struct SpiltSoFar : Unfinished {
+  std::size_t shard = 0;
+};
+
+void spill(Call& call) {
+  auto& so_far = call.so_far<SpiltSoFar>();
+  so_far.shard = call.services.keyspace.spill_all(so_far.shard);
+  if (so_far.shard != Keyspace::kNoShard) return call.next_turn();
+  call.reply.ok();
+}
+
 // The key is no key of the row: DEBUG is nobody's to give key permissions for.
 void object(Call& call) {
   Keyspace& keyspace = call.services.keyspace;
@@ -77,11 +89,15 @@ void object(Call& call) {
   Transaction& transaction = own ? *own : *call.held();
   const Entry* entry = transaction.peek(keys[0]);
   if (entry == nullptr) return call.refuse("ERR no such key");
-  call.reply.simple(fmt::format(
-      "Value at:{} refcount:1 encoding:{} serializedlength:{} lru:{} "
-      "lru_seconds_idle:{}",
-      static_cast<const void*>(entry), encoding_name(*entry), keyspace.entry_bytes_of(*entry),
-      entry->version(), entry->idle(call.now).count()));
+  const auto unreadable =
+      keyspace.with_value(*entry, keys[0].database, [&](const Entry& with_value) {
+        call.reply.simple(fmt::format(
+            "Value at:{} refcount:1 encoding:{} serializedlength:{} lru:{} "
+            "lru_seconds_idle:{}",
+            static_cast<const void*>(entry), encoding_name(with_value),
+            keyspace.entry_bytes_of(*entry), entry->version(), entry->idle(call.now).count()));
+      });
+  if (unreadable) call.refuse(kUnreadable);
 }
 
 constexpr Flags kDebugging = kAdmin | kNoScript | kLoading | kStale | kDebug;
@@ -130,6 +146,9 @@ constexpr Command kDebugCommands[] = {
     {.name = "sleep", .arity = exactly(3), .flags = kDebugging | kWaits, .group = Group::server,
      .run = sleep, .since = "1.0.0", .complexity = "O(1)", .syntax = "decimal-seconds",
      .summary = "Answers later; other connections are served meanwhile."},
+    {.name = "spill", .arity = exactly(2), .flags = kDebugging | kNoMulti, .group = Group::server,
+     .run = spill, .since = "0.1", .complexity = "O(N) where N is the number of keys",
+     .summary = "Has all values leave RAM that can, whatever maxmemory says."},
 };
 // clang-format on
 constexpr Command kDebugFamily[] = {

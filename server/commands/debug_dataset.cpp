@@ -15,6 +15,7 @@
 #include "server/cache/scored_member.h"
 #include "server/commands/call.h"
 #include "server/commands/debug.h"
+#include "server/commands/errors.h"
 #include "server/commands/services.h"
 #include "server/commands/unfinished.h"
 
@@ -96,10 +97,18 @@ void append_value(Digest& digest, const Entry& entry, Time now) {
   if (entry.has_deadline()) digest.add("!!expire!!");
 }
 
+// False when what it holds is away and cannot be read.
+bool append_value_of(Digest& digest, const Keyspace& keyspace, const Entry& entry,
+                     std::uint16_t database, Time now) {
+  return !keyspace.with_value(
+      entry, database, [&](const Entry& with_value) { append_value(digest, with_value, now); });
+}
+
 struct DigestSoFar : Unfinished {
   Digest digest;
   std::uint16_t database = 0;
   bool database_begun = false;
+  bool whole = true;
   std::size_t shard = 0;
 };
 
@@ -113,7 +122,9 @@ void digest_some(Call& call, DigestSoFar& so_far) {
         so_far.database_begun = true;
         Digest of_key;
         of_key.append(entry.key());
-        append_value(of_key, entry, call.now);
+        so_far.whole =
+            append_value_of(of_key, call.services.keyspace, entry, so_far.database, call.now) &&
+            so_far.whole;
         so_far.digest.add(of_key);
       },
       call.held());
@@ -130,6 +141,7 @@ void debug_digest(Call& call) {
     so_far.shard = 0;
   }
   if (so_far.database < call.services.keyspace.databases()) return call.next_turn();
+  if (!so_far.whole) return call.refuse(kUnreadable);
   call.reply.simple(so_far.digest.hex());
 }
 
@@ -144,7 +156,10 @@ void debug_digest_value(Call& call) {
     if (own && !own->began()) return call.run_again_at(call.now);
     Digest digest;
     const Entry* entry = (own ? *own : *call.held()).peek(keys[0]);
-    if (entry != nullptr) append_value(digest, *entry, call.now);
+    if (entry != nullptr &&
+        !append_value_of(digest, keyspace, *entry, keys[0].database, call.now)) {
+      return call.refuse(kUnreadable);
+    }
     digests.push_back(digest.hex());
   }
   call.reply.array(digests.size());

@@ -62,6 +62,20 @@ void drop_reply(const Request& request) {
   if (!pushed || request.rejected) request.reply.out().resize(request.reply_begin);
 }
 
+// Tells the request. `wake` is copied: the request may be gone when the record comes.
+std::function<void(std::optional<Error>)> when_read(std::shared_ptr<Awaited> reading,
+                                                    const Request& request) {
+  return [reading = std::move(reading), wake = request.wake,
+          &log = request.services.log](std::optional<Error> error) {
+    if (error) {
+      log.warning("A record could not be read: {}", error->detail);
+      reading->error = kUnreadable;
+    }
+    reading->done.store(true, std::memory_order_release);
+    wake();
+  };
+}
+
 }  // namespace
 
 Dispatcher::Dispatcher(Services& services, WorkerMetrics& metrics)
@@ -246,6 +260,11 @@ Dispatcher::Outcome Dispatcher::run_with_keys(Request& request) {
   Transaction transaction(services_.keyspace, keys_, request.now);
   if (!transaction.began()) [[unlikely]]
     return wait_or_refuse(request);
+  if (services_.keyspace.any_away() && lacks_values(request, transaction)) [[unlikely]] {
+    transaction.finish();
+    const Outcome outcome = wait_for_values(request, keys_);
+    return outcome == Outcome::done && !request.replied() ? run_with_keys(request) : outcome;
+  }
   Call call(services_, request.connection, request.reply, *request.command, request.words,
             &transaction, keys_, request.now);
   request.command->run(call);
@@ -256,26 +275,43 @@ Dispatcher::Outcome Dispatcher::run_with_keys(Request& request) {
 }
 
 Dispatcher::Outcome Dispatcher::wait_for_keys(Request& request) {
-  std::shared_ptr<Awaited>& awaited = request.connection.awaited;
-  if (const auto read = std::exchange(awaited, nullptr);
-      read != nullptr && read->done.load(std::memory_order_acquire) && !read->error.empty()) {
-    request.reply.error(read->error);
-    return Outcome::done;
+  if (const auto read = std::exchange(request.connection.awaited, nullptr);
+      read != nullptr && read->done.load(std::memory_order_acquire)) {
+    if (!read->error.empty()) {
+      request.reply.error(read->error);
+      return Outcome::done;
+    }
+    request.reads = read->reads;
   }
   auto reading = std::make_shared<Awaited>();
-  // `wake` is copied: the request may be gone when the record comes.
-  const Keyspace::Resolved resolved = services_.keyspace.resolve(
-      keys_, [reading, wake = request.wake, &log = services_.log](std::optional<Error> error) {
-        if (error) {
-          log.warning("A record could not be read: {}", error->detail);
-          reading->error = kUnreadable;
-        }
-        reading->done.store(true, std::memory_order_release);
-        wake();
-      });
+  reading->reads = request.reads;
+  const auto resolved = services_.keyspace.resolve(keys_, when_read(reading, request));
+  return wait_until_read(request, resolved, std::move(reading));
+}
+
+bool Dispatcher::lacks_values(const Request& request, Transaction& transaction) const {
+  return needs_values(*request.command, request.words) && transaction.lacks_value(keys_);
+}
+
+// Done, without a reply: they are not away any more. Whatever had to wait once for values comes
+// back to find them, even if it needs many and there is room for few: those that are read from then
+// on stay, and longer each time.
+Dispatcher::Outcome Dispatcher::wait_for_values(Request& request, std::span<const Key> keys,
+                                                Stay stay) {
+  constexpr std::uint32_t kSecondsShiftMax = 5;
+  auto reading = std::make_shared<Awaited>();
+  reading->reads = request.reads + 1;
+  const bool stays = request.reads > 0 || stay == Stay::surely;
+  const std::chrono::seconds stays_for(stays ? 2 << std::min(request.reads, kSecondsShiftMax) : 0);
+  const auto resolved = services_.keyspace.bring_back(keys, stays_for, when_read(reading, request));
+  return wait_until_read(request, resolved, std::move(reading));
+}
+
+Dispatcher::Outcome Dispatcher::wait_until_read(Request& request, Keyspace::Resolved resolved,
+                                                std::shared_ptr<Awaited> reading) {
   if (resolved == Keyspace::Resolved::known) return Outcome::done;
   if (resolved == Keyspace::Resolved::held) return wait_or_refuse(request);
-  awaited = std::move(reading);
+  request.connection.awaited = std::move(reading);
   return Outcome::wait_wakeup;
 }
 

@@ -100,6 +100,11 @@ class Dispatcher {
   Outcome run_row(Request& request);
   Outcome run_with_keys(Request& request);
   Outcome wait_for_keys(Request& request);
+  bool lacks_values(const Request& request, Transaction& transaction) const;
+  enum class Stay : bool { maybe, surely };
+  Outcome wait_for_values(Request& request, std::span<const Key> keys, Stay stay = Stay::maybe);
+  Outcome wait_until_read(Request& request, Keyspace::Resolved resolved,
+                          std::shared_ptr<Awaited> reading);
   Outcome finish_call(Request& request, const Call& call);
   Outcome finish_step(Request& request, const Call& call);
   void account(Request& request);
@@ -121,6 +126,8 @@ class Dispatcher {
   bool run_within(Request& request, Transaction& transaction);
   void bound_multi(Request& request);
   static void abort_exec(Request& request);
+  bool queue_lacks_values(Request& request, Transaction& transaction);
+  Outcome exec_with_values(Request& request);
   bool still_permitted(Request& part);
 
   // growing.cpp: commands that take more than the keys they name
@@ -146,6 +153,8 @@ class Dispatcher {
   Time again_at_{};
   std::vector<Key> keys_;
   std::vector<Key> queued_keys_;  // of the one of several commands that runs
+  std::vector<Key> value_keys_;   // those of an EXEC that are needed with their values
+  std::uint32_t script_reads_ = 0;
   // Of the one that grows, of the EXEC it is, and of its script; kept from turn to turn while that
   // is set aside.
   std::optional<Transaction> growing_;

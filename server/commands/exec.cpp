@@ -155,6 +155,10 @@ Dispatcher::Outcome Dispatcher::exec_at_once(Request& request) {
     request.reply.null_array();
     return Outcome::done;
   }
+  if (services_.keyspace.any_away() && queue_lacks_values(request, transaction)) [[unlikely]] {
+    transaction.finish();
+    return exec_with_values(request);
+  }
   multi.unwatch();
   // Who subscribes gets at once what was published to it before: not in the midst of this reply.
   std::string apart;
@@ -167,6 +171,30 @@ Dispatcher::Outcome Dispatcher::exec_at_once(Request& request) {
   const JournalPosition position = transaction.finish();
   request.connection.hold_until = std::max(request.connection.hold_until, position);
   return Outcome::done;
+}
+
+// Where databases may change within it, keys of any of them may be meant.
+bool Dispatcher::queue_lacks_values(Request& request, Transaction& transaction) {
+  const Multi& multi = *request.connection.multi;
+  const bool everywhere = multi.any(kSelects | kAllShards);
+  value_keys_.clear();
+  for (const QueuedRequest& queued : multi.queued()) {
+    if (!needs_values(queued.command(), queued.words())) continue;
+    for_each_key(queued.command(), queued.words(), [&](std::string_view name, KeyUse) {
+      Key key = services_.keyspace.key(request.connection.database, name);
+      if (!everywhere) return value_keys_.push_back(key);
+      for (key.database = 0; key.database < services_.keyspace.databases(); ++key.database) {
+        value_keys_.push_back(key);
+      }
+    });
+  }
+  return transaction.lacks_value(value_keys_);
+}
+
+// All that it needs is read before it begins anew.
+Dispatcher::Outcome Dispatcher::exec_with_values(Request& request) {
+  const Outcome outcome = wait_for_values(request, value_keys_);
+  return outcome == Outcome::done && !request.replied() ? begin_exec(request) : outcome;
 }
 
 // One that holds everything, or has scripts in it.
@@ -183,6 +211,10 @@ Dispatcher::Outcome Dispatcher::exec_growing(Request& request) {
     growing_.reset();
     request.reply.null_array();
     return Outcome::done;
+  }
+  if (services_.keyspace.any_away() && queue_lacks_values(request, *growing_)) [[unlikely]] {
+    growing_.reset();
+    return exec_with_values(request);
   }
   multi->unwatch();
   // The connection is left the figures of it, and may go before it ends.

@@ -76,11 +76,19 @@ Verdict storage(Request& request, Time&) {
   return Verdict::refuse;
 }
 
-Verdict memory(Request& request, Time&) {
+Verdict memory(Request& request, Time& again_at) {
   const std::uint64_t most = request.settings.maxmemory;
   if (most == 0 || !has(request, kDenyOom)) [[likely]]
     return Verdict::pass;
-  if (request.services.gauges->used_memory() <= most) return Verdict::pass;
+  switch (request.services.gauges->room(request.services.keyspace, most)) {
+    case Keyspace::Room::enough:
+      return Verdict::pass;
+    case Keyspace::Room::soon:
+      again_at = request.now + kRoomStep;
+      return Verdict::wait_until;
+    case Keyspace::Room::none:
+      break;
+  }
   return refuse(request, "OOM command not allowed when used memory > 'maxmemory'.");
 }
 

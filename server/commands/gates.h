@@ -26,6 +26,9 @@ struct Request {
   bool rejected = false;  // by a gate or for its form: counted as such, not as a call
   bool queueing = false;  // it does not run yet, if it passes
   bool within_script = false;
+  std::uint32_t reads = 0;  // how often it has waited for values that were away
+  bool replied() const { return reply.out().size() != reply_begin; }
+
   // What gates ask: the row's, and of an EXEC those of what is queued. Set before they are asked.
   std::uint64_t flags = 0;
 };
@@ -38,8 +41,9 @@ enum class Verdict : std::uint8_t {
   wait_wakeup,  // `wake` will be called
 };
 
-// How soon to look again whether a pause is over, which nobody announces.
+// How soon to look again whether a pause is over, or there is room, which nobody announces.
 inline constexpr Millis kPauseStep{20};
+inline constexpr Millis kRoomStep{2};
 
 // Asks every gate, in order, until one does not let the request pass.
 Verdict pass_gates(Request& request, Time& again_at);

@@ -23,6 +23,14 @@ void Gauges::refresh_at_once(const Services& services, Time now) {
   if (const auto totals = services.keyspace.totals_at_once()) note(services, now, *totals);
 }
 
+// Half of it at least: what others take for a moment does not drive all values out.
+void Gauges::share_memory(const Services& services) const {
+  const auto settings = services.config.current();
+  const std::uint64_t most = settings->maxmemory_policy == kSpill ? settings->maxmemory : 0;
+  const std::uint64_t beside = beside_keyspace_.load(std::memory_order_relaxed);
+  services.keyspace.set_memory_limit(most - std::min(beside, most / 2));
+}
+
 void Gauges::note(const Services& services, Time now, const Keyspace::Totals& totals) {
   if (refreshing_.test_and_set(std::memory_order_acquire)) return;
   const std::int64_t now_ms = unix_ms(now);
@@ -36,6 +44,8 @@ void Gauges::note(const Services& services, Time now, const Keyspace::Totals& to
                              metrics.sum(&WorkerMetrics::output_buffer_bytes) +
                              services.scripts->figures().machine_bytes;
   used_memory_.store(used, std::memory_order_relaxed);
+  beside_keyspace_.store(used - totals.entry_bytes, std::memory_order_relaxed);
+  share_memory(services);
   const std::uint64_t told =
       used + (services.store != nullptr ? services.store->memory_bytes() : 0);
   told_memory_.store(told, std::memory_order_relaxed);

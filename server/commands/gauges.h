@@ -17,6 +17,15 @@ class Gauges {
  public:
   // What entries, tables, the journal, connections' buffers and Lua take, as maxmemory counts it.
   std::uint64_t used_memory() const { return used_memory_.load(std::memory_order_relaxed); }
+  // Whether more may be put in, with this maxmemory. Where values may leave RAM it is what the
+  // keyspace says just now, else what was read last.
+  Keyspace::Room room(const Keyspace& keyspace, std::uint64_t most) const {
+    if (keyspace.spills()) return keyspace.room();
+    return used_memory() <= most ? Keyspace::Room::enough : Keyspace::Room::none;
+  }
+  // Tells the keyspace what of maxmemory is left to it by the rest. To be called when a setting
+  // changed; each reading does it, too.
+  void share_memory(const Services& services) const;
   // As INFO tells it: with the storage engine's own, which has a budget of its own and is no
   // matter of maxmemory.
   std::uint64_t told_memory() const { return told_memory_.load(std::memory_order_relaxed); }
@@ -58,6 +67,7 @@ class Gauges {
 
   std::atomic<std::int64_t> memory_due_ms_{0};
   std::atomic<std::uint64_t> used_memory_{0};
+  std::atomic<std::uint64_t> beside_keyspace_{0};  // of used_memory_
   std::atomic<std::uint64_t> told_memory_{0};
   std::atomic<std::uint64_t> peak_{0};
   std::atomic<std::uint64_t> start_{0};  // 0: not read yet

@@ -86,7 +86,13 @@ Dispatcher::Outcome Dispatcher::run_growing(Request& request) {
       growing_.reset();
       return wait_or_refuse(request);
     }
+    if (services_.keyspace.any_away() && lacks_values(request, *growing_)) [[unlikely]] {
+      growing_.reset();
+      const Outcome outcome = wait_for_values(request, keys_);
+      return outcome == Outcome::done && !request.replied() ? run_growing(request) : outcome;
+    }
     if ((request.command->flags & kAllShards) != 0) growing_->hold_all();
+    script_reads_ = request.reads;
   }
   Call call(services_, request.connection, request.reply, *request.command, request.words,
             &*growing_, keys_, request.now);
@@ -121,6 +127,9 @@ Dispatcher::Outcome Dispatcher::wait_for_missing(Request& request) {
   } else {
     keys_.assign(1, services_.keyspace.key(database, name));
     outcome = wait_for_keys(request);
+    if (outcome == Outcome::done && !request.replied()) {
+      outcome = wait_for_values(request, keys_, Stay::surely);
+    }
   }
   if (outcome != Outcome::done || request.reply.out().size() != request.reply_begin) {
     return outcome;
@@ -133,6 +142,7 @@ void Dispatcher::run_script(Call& call, const Script& script, const Scripts::Req
   CHECK(!script_calls_);
   show_script_to_monitors(call);
   limits.may_run_again = call.is_alone();
+  limits.reads = script_reads_;
   script_calls_.emplace(*this, services_, call.connection, call.tx(), limits);
   take_step(call, services_.scripts->run(script, request, *script_calls_));
 }

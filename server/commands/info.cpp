@@ -120,6 +120,7 @@ void memory(InfoWriter& out, const Source& source) {
   out.bytes("used_memory_scripts", scripts.script_bytes);
   out.bytes("maxmemory", source.settings.maxmemory);
   out.field("maxmemory_policy", source.settings.maxmemory_policy);
+  out.field("values_away", source.totals.away);
   out.ratio("allocator_frag_ratio", share(heap, used));
   out.field("allocator_frag_bytes", difference(heap, used));
   out.ratio("allocator_rss_ratio", 1);
@@ -204,6 +205,8 @@ void stats(InfoWriter& out, const Source& source) {
   out.field("evicted_clients", 0);
   out.field("total_eviction_exceeded_time", 0);
   out.field("current_eviction_exceeded_time", 0);
+  out.field("values_spilled", source.services.keyspace.spilled());
+  out.field("values_read_back", source.services.keyspace.brought_back());
   out.field("keyspace_hits", source.totals.hits);
   out.field("keyspace_misses", source.totals.misses);
   out.field("pubsub_channels", source.services.channels->count(TopicKind::channel));

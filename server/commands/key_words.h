@@ -61,6 +61,12 @@ inline bool lacks_key_option(const Command& command, protocol::Words words) {
                       [&](std::string_view word) { return is_one_of(word, options); });
 }
 
+// Whether this request needs what its keys hold.
+inline bool needs_values(const Command& command, protocol::Words words) {
+  if ((command.flags & kKeysOnly) == 0) return true;
+  return !command.keys.options.empty() && !lacks_key_option(command, words);
+}
+
 // for_each_key with what this very request does with its keys: less than the row says, if it goes
 // without an option. Its words fit the row's arity.
 template <class Visit>

@@ -23,6 +23,8 @@ class ScriptCalls : public ScriptHost {
     bool read_only = false;
     bool out_of_memory = false;  // when it began
     bool may_run_again = true;   // from its start, if it has changed nothing
+    // As before, but for values that are away: so often it was done already.
+    std::uint32_t reads = 0;
   };
   ScriptCalls(Dispatcher& dispatcher, Services& services, ConnectionState& connection,
               Transaction& transaction, Limits limits);
@@ -40,6 +42,9 @@ class ScriptCalls : public ScriptHost {
   // What its changes may take until they are written: about as much as a script may have for
   // itself.
   static constexpr std::size_t kChangesMax = 256u << 20;
+  // So often a script begins again for values that it did not declare and that are away; then it
+  // reads them where it is.
+  static constexpr std::uint32_t kReadsMax = 16;
 
   bool has_written() const { return wrote_; }
   // The last error of a command, which is counted as that command's: "-ERR ...".
@@ -55,7 +60,7 @@ class ScriptCalls : public ScriptHost {
   bool permitted(Request& request);
   bool take_keys(Request& request);
   bool may_begin_again() const { return !acted_ && limits_.may_run_again; }
-  bool know(const Key& key, Request& request);
+  bool know(const Key& key, bool value, Request& request);
   bool know_everywhere(Request& request);
   bool give_up_for(Missing missing, Request& request);
 

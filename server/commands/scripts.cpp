@@ -16,9 +16,10 @@ constexpr std::string_view kNoScriptError = "NOSCRIPT No matching script. Please
 constexpr std::size_t kShaBytes = 40;
 constexpr std::size_t kFixedWords = 3;  // EVAL script numkeys
 
-bool out_of_memory(const Call& call) {
+Keyspace::Room room(const Call& call) {
   const std::uint64_t most = call.services.config.current()->maxmemory;
-  return most != 0 && call.services.gauges->used_memory() > most;
+  if (most == 0) return Keyspace::Room::enough;
+  return call.services.gauges->room(call.services.keyspace, most);
 }
 
 // The number of keys; refused when the words say nonsense.
@@ -55,9 +56,19 @@ bool wait_for_pause(Call& call, const Script& script, bool read_only) {
   return true;
 }
 
+// Nor does one that may write begin before there is room. Where nothing can be written, nothing is
+// waited for.
+bool wait_for_room(Call& call, const Script& script, bool read_only) {
+  if (read_only || script.no_writes || script.allow_oom || !call.is_alone()) return false;
+  if (call.services.keyspace.journal().state() != StorageState::ok) return false;
+  if (room(call) != Keyspace::Room::soon) return false;
+  call.run_again_at(call.now + kRoomStep);
+  return true;
+}
+
 void run(Call& call, const Script& script, std::size_t keys, bool read_only) {
-  if (wait_for_pause(call, script, read_only)) return;
-  const bool no_memory = out_of_memory(call);
+  if (wait_for_pause(call, script, read_only) || wait_for_room(call, script, read_only)) return;
+  const bool no_memory = room(call) == Keyspace::Room::none;
   if (refuse_for_flags(call, script, read_only, no_memory)) return;
   const protocol::Words words = call.words().subspan(kFixedWords);
   call.runner().run_script(call, script,

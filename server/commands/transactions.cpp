@@ -60,7 +60,7 @@ constexpr Command kTransactionCommands[] = {
      .group = Group::transactions, .run = unwatch, .since = "2.2.0", .complexity = "O(1)",
      .summary = "Forgets the watched keys."},
     {.name = "watch", .arity = at_least(2),
-     .flags = kTransaction | kFast | kAllowBusy | kNotQueued,
+     .flags = kTransaction | kFast | kAllowBusy | kNotQueued | kKeysOnly,
      .keys = all_keys(kRO), .group = Group::transactions, .run = watch, .since = "2.2.0",
      .complexity = "O(1) for every key", .syntax = "key [key ...]",
      .summary = "Makes the next EXEC run nothing if one of the keys has changed by then."},

@@ -23,7 +23,7 @@ constexpr Names<TlsAuthClients, 3> kAuthClients{
 constexpr Names<bool, 2> kPubsubDefaults{{"allchannels", "resetchannels"}, {true, false}};
 constexpr std::array kPolicies{"volatile-lru"sv,   "volatile-lfu"sv, "volatile-random"sv,
                                "volatile-ttl"sv,   "allkeys-lru"sv,  "allkeys-lfu"sv,
-                               "allkeys-random"sv, "noeviction"sv};
+                               "allkeys-random"sv, "noeviction"sv,   kSpill};
 
 // client-output-buffer-limit: four words a class, any number of classes.
 constexpr std::size_t kWordsPerClass = 4;
@@ -269,7 +269,10 @@ constexpr Directive kDirectives[] = {
     setting<&Settings::maxmemory>("maxmemory", memory(), "Bytes of data in RAM; 0: no bound."),
     setting<&Settings::maxmemory_policy>(
         "maxmemory-policy", choice(kPolicies),
-        "What is done at maxmemory. Whatever the name, no session is evicted: writes are refused."),
+        "What is done at maxmemory. spill: the values used longest ago leave RAM, and are read "
+        "from "
+        "disk when they are asked for. Else writes are refused; whatever the name, no session is "
+        "evicted."),
     // What OBJECT ENCODING tells: nothing else depends on it
     setting<&Settings::hash_max_listpack_entries>("hash-max-listpack-entries", number(0, kLongMax),
                                                   "Fields up to which a hash tells \"listpack\".",

@@ -25,6 +25,9 @@ enum class Fsync : std::uint8_t { always, everysec, no };
 enum class ProtectedCommands : std::uint8_t { no, local, yes };  // enable-debug-command
 enum class TlsAuthClients : std::uint8_t { no, yes, optional };
 
+// The maxmemory-policy that is ours: values leave RAM, which are on disk.
+inline constexpr std::string_view kSpill = "spill";
+
 // Every setting in its own type; the defaults are the server's. One row of directives.cpp each.
 struct Settings {
   // Where a file that a setting names is: as in Redis, a relative name starts at `dir`. Of an empty
@@ -87,8 +90,8 @@ struct Settings {
   bool appendonly = true;
   Fsync appendfsync = Fsync::everysec;
   // memory
-  std::uint64_t maxmemory = 0;  // 0: no bound
-  std::string maxmemory_policy = "noeviction";
+  std::uint64_t maxmemory = 0;                     // 0: no bound
+  std::string maxmemory_policy = "noeviction";     // or kSpill; Redis's other ones do as this does
   std::size_t journal_budget = 64u * 1024 * 1024;  // ours
   // what OBJECT ENCODING tells of a collection
   std::uint64_t hash_max_listpack_entries = 512;

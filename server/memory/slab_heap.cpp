@@ -53,6 +53,7 @@ void* SlabHeap::allocate(std::size_t bytes) {
     CHECK(bytes <= std::size_t{1} << 48);
     void* const block = std::aligned_alloc(64, rounded(bytes));
     CHECK(block != nullptr);
+    large_bytes_.fetch_add(rounded(bytes), std::memory_order_relaxed);
     return block;
   }
   CHECK(bytes > 0);
@@ -84,7 +85,10 @@ void* SlabHeap::take_from(Arena& arena, std::size_t size_index) {
 }
 
 void SlabHeap::free(void* block, std::size_t bytes) {
-  if (bytes > size_class::kLargest) return std::free(block);
+  if (bytes > size_class::kLargest) {
+    large_bytes_.fetch_sub(rounded(bytes), std::memory_order_relaxed);
+    return std::free(block);
+  }
   Region& region = Region::of(block);
   Slab& slab = region.slab_of(block);
   Arena* const arena = slab.arena.load(std::memory_order_relaxed);

@@ -46,6 +46,8 @@ class SlabHeap {
   // A copy elsewhere, in place of the block, which is free afterwards. `bytes` up to kLargest.
   void* move(void* block, std::size_t bytes);
 
+  // Blocks in use that come from malloc.
+  std::size_t large_bytes() const { return large_bytes_.load(std::memory_order_relaxed); }
   // Blocks in use, and the regions they are in. Without blocks from malloc.
   std::size_t used_bytes() const;
   std::size_t mapped_bytes() const {
@@ -81,6 +83,7 @@ class SlabHeap {
   void unlist(Region& region);
 
   std::array<Arena, kArenas> arenas_;
+  std::atomic<std::size_t> large_bytes_{0};
 
   // Taken with an arena's lock held, never the other way round.
   Lock regions_lock_;

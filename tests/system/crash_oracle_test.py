@@ -345,7 +345,10 @@ class Crashes(program.SystemTest):
         print(f"seed {seed}, {arguments.kills} kills", flush=True)
         self.random = random.Random(seed)
         self.writers = [Writer(number + 1, seed) for number in range(WRITERS)]
-        self.server = self.start_server(appendfsync="everysec", databases=2 * WRITERS + 1)
+        directives = {"appendfsync": "everysec", "databases": 2 * WRITERS + 1}
+        if arguments.spill:
+            directives |= {"maxmemory": "48mb", "maxmemory_policy": "spill"}
+        self.server = self.start_server(**directives)
         self.make_resting_sessions()
         self.warming_rounds = 0
         began, in_doubt = time.monotonic(), 0
@@ -363,6 +366,8 @@ class Crashes(program.SystemTest):
             f"written while warming in {self.warming_rounds} rounds",
             flush=True,
         )
+        if arguments.spill:
+            self.assertGreater(int(self.server.info()["values_away"]), RESTING_SESSIONS // 10)
         if arguments.kills >= 20:
             self.assertGreater(self.warming_rounds, 0, "nothing was written while it was warming")
 
@@ -461,6 +466,7 @@ class Crashes(program.SystemTest):
 def add_arguments(parser):
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int)
+    parser.add_argument("--spill", action="store_true", help="with more than fits into maxmemory")
 
 
 if __name__ == "__main__":

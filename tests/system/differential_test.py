@@ -305,6 +305,31 @@ NOT_WITH_ANY_WORDS = {
 }
 
 
+class SpillingSide(Side):
+    """Its values leave RAM again and again: what is asked for is mostly on disk only."""
+
+    def __init__(self, server):
+        super().__init__(server)
+        self.asked = 0
+
+    def begin(self, version):
+        super().begin(version)
+        self.spiller = Connection(self.server.address)
+
+    def spill_now_and_then(self):
+        self.asked += 1
+        if self.asked % 3 == 0:
+            self.spiller.call("DEBUG", "SPILL")
+
+    def ask_as(self, who, words):
+        self.spill_now_and_then()
+        return super().ask_as(who, words)
+
+    def ask(self, words):
+        self.spill_now_and_then()
+        return super().ask(words)
+
+
 class Differential(program.SystemTest):
     def test_every_reply_is_that_of_redis(self):
         arguments = program.arguments
@@ -321,9 +346,12 @@ class Differential(program.SystemTest):
             if found:
                 mismatches.append(self.explain(version, requests[: found[0] + 1]))
         self.assertFalse(mismatches, f"--seed {seed}:\n\n" + "\n\n".join(mismatches))
+        if arguments.spill:
+            self.assertGreater(int(self.ours.server.info()["values_read_back"]), 0)
 
     def start_both(self):
-        self.ours = Side(self.start_server(enable_debug_command="yes"))
+        side = SpillingSide if program.arguments.spill else Side
+        self.ours = side(self.start_server(enable_debug_command="yes"))
         self.theirs = Side(self.start_redis(enable_debug_command="yes"))
 
     def same_data(self):
@@ -433,6 +461,7 @@ def add_arguments(parser):
     parser.add_argument("--commands", type=int, default=40_000)
     parser.add_argument("--transactions", type=int, default=4_000)
     parser.add_argument("--seed", type=int)
+    parser.add_argument("--spill", action="store_true", help="with values that are on disk only")
 
 
 if __name__ == "__main__":

@@ -16,12 +16,12 @@ TEST(Entry, HoldsKeysAndValuesOfAllSizes) {
       const std::string value(value_bytes, 'v');
       Entry* const entry = Entry::make(heap, key, value_bytes);
       std::memcpy(entry->value_data(), value.data(), value_bytes);
-      entry->set_version((std::uint64_t{1} << 52) - 1);
+      entry->set_version((std::uint64_t{1} << 51) - 1);
       entry->set_lag(Entry::kLagMax);
       entry->set_deadline(kLatestDeadline);
       EXPECT_EQ(entry->key(), key);
       EXPECT_EQ(entry->value(), value);
-      EXPECT_EQ(entry->version(), (std::uint64_t{1} << 52) - 1);
+      EXPECT_EQ(entry->version(), (std::uint64_t{1} << 51) - 1);
       EXPECT_EQ(entry->lag(), Entry::kLagMax);
       EXPECT_EQ(entry->deadline(), kLatestDeadline);
       EXPECT_EQ(entry->type(), ValueType::string);
@@ -37,6 +37,35 @@ TEST(Entry, TakesTwentySevenBytesBesideKeyAndValue) {
   Entry* const entry = Entry::make(heap, std::string(37, 'k'), 512);
   EXPECT_EQ(entry->bytes(), 27u + 37 + 512);
   Entry::free(heap, entry);
+}
+
+TEST(Entry, IsSpecialUnlessItHoldsAValueThatNeedsNoSecondLook) {
+  SlabHeap heap;
+  Entry* const entry = Entry::make(heap, "key", 100);
+  entry->set_deadline(kLatestDeadline);
+  entry->set_dirty(true);
+  entry->set_form(FieldsForm::integers);
+  for (const ValueType type :
+       {ValueType::string, ValueType::hash, ValueType::set, ValueType::sorted_set}) {
+    entry->set_type(type);
+    EXPECT_FALSE(entry->special());
+    entry->set_timed(true);
+    EXPECT_TRUE(entry->special());
+    entry->set_timed(false);
+  }
+  entry->set_dirty(false);
+  Entry* const away = Entry::make_away(heap, *entry);
+  EXPECT_TRUE(away->special());
+  EXPECT_EQ(away->type(), ValueType::sorted_set);
+  for (const ValueType type : {ValueType::absent, ValueType::damaged}) {
+    entry->set_type(type);
+    EXPECT_TRUE(entry->special());
+  }
+  entry->set_deadline(kNever);
+  entry->set_type(ValueType::string);
+  EXPECT_FALSE(entry->special());
+  Entry::free(heap, entry);
+  Entry::free(heap, away);
 }
 
 }  // namespace

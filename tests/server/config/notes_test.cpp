@@ -34,6 +34,10 @@ TEST(Notes, WarnOfSettingsThatAreWeakerThanTheyLook) {
               ElementsAre(HasSubstr("every session ends with this process")));
   EXPECT_THAT(notes("maxmemory-policy allkeys-lru"),
               ElementsAre(HasSubstr("no session is evicted")));
+  EXPECT_THAT(notes("maxmemory-policy spill"), IsEmpty());
+  EXPECT_THAT(notes("maxmemory-policy spill\nappendonly no"),
+              ElementsAre(HasSubstr("every session ends with this process"),
+                          HasSubstr("at maxmemory writes are refused")));
   EXPECT_THAT(notes("requirepass short"), ElementsAre(HasSubstr("can be guessed")));
   EXPECT_THAT(notes("client-output-buffer-limit normal 0 0 0"),
               ElementsAre(HasSubstr("connection-buffers-budget")));

@@ -107,8 +107,7 @@ class Entry {
   void set_version(std::uint64_t version) { version_ = version; }
   void set_created(Time time) { created_s_ = seconds(time); }
   void set_used(Time time) { used_s_ = seconds(time); }
-  // Never back: a value that is not to leave for a while was used in the future.
-  void use(Time now) { used_s_ = std::max(used_s_, seconds(now)); }
+  // In the future: the value is not to leave until then, or until it was used.
   std::uint32_t used_s() const { return used_s_; }
   static std::uint32_t seconds(Time time) {
     return static_cast<std::uint32_t>(

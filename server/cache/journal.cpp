@@ -34,9 +34,7 @@ void Journal::end_turn() {
 
 JournalPosition Journal::appended() const { return core_->appended(); }
 JournalPosition Journal::written() const { return core_->progress().written(); }
-std::uint64_t Journal::written_version() const {
-  return state() == StorageState::failed ? 0 : core_->written_version();
-}
+std::uint64_t Journal::written_version() const { return core_->written_version(); }
 JournalPosition Journal::synced() const { return core_->progress().synced(); }
 JournalPosition Journal::released() const { return core_->progress().released(); }
 

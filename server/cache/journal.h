@@ -123,7 +123,7 @@ class Journal {
   JournalPosition written() const;
   JournalPosition synced() const;
   // The store has every change of a version up to this, as far as its unit has ended: so of what is
-  // asked for with its shard locked. Once storage has failed nothing may be read from there: 0.
+  // asked for with its shard locked.
   std::uint64_t written_version() const;
   // What replies may leave: synced() with `always`, else written(). Never goes back.
   JournalPosition released() const;

@@ -142,10 +142,12 @@ struct Keyspace::Impl {
       std::size_t left = 0;           // shards of this round
       std::uint64_t could_leave = 0;  // bytes, in this round so far
       std::uint64_t freed = 0;
+      bool skipped = false;              // some of the round, which was held or is on its way out
       std::uint32_t cold_s = 0;          // until then must a value have been used last to leave
       std::vector<std::uint32_t> met_s;  // when those were used that could leave, to know that
       std::chrono::steady_clock::time_point begun{};
       std::chrono::steady_clock::time_point rests_until{};
+      std::uint64_t rests_below = 0;  // bytes in use: then there is something again that could leave
       std::vector<Entry*> some;      // scratch space
       std::vector<Entry*> replaced;  // to be freed without a lock
       // The last whole round found too little; for any thread.

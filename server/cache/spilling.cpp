@@ -67,7 +67,9 @@ bool Keyspace::Impl::spill(std::size_t worker, std::size_t workers,
     return false;
   }
   if (!std::exchange(spill.under_way, true)) spill.left = 0;
-  if (std::chrono::steady_clock::now() < spill.rests_until) return false;
+  if (std::chrono::steady_clock::now() < spill.rests_until && bytes_in_use() < spill.rests_below) {
+    return false;
+  }
   do {
     if (spill.left == 0) begin_round(spill, worker, workers);
     spill_some(spill, worker, workers);
@@ -81,6 +83,7 @@ bool Keyspace::Impl::spill(std::size_t worker, std::size_t workers,
 void Keyspace::Impl::begin_round(Sweep::Spill& spill, std::size_t worker, std::size_t workers) {
   spill.left = (kShards - worker + workers - 1) / workers;
   spill.could_leave = spill.freed = 0;
+  spill.skipped = false;
   spill.begun = std::chrono::steady_clock::now();
 }
 
@@ -89,7 +92,9 @@ void Keyspace::Impl::spill_some(Sweep::Spill& spill, std::size_t worker, std::si
   Shard& shard = shards[spill.shard];
   bool more = false;
   // What somebody holds is left for the next round, which so comes however long he does.
-  if (shard.lock.lock_if_short()) {
+  if (!shard.lock.lock_if_short()) {
+    spill.skipped = true;
+  } else {
     const std::lock_guard guard(shard.lock, std::adopt_lock);
     if (ShardPart* const part = shard.part_at(spill.part)) {
       more = true;
@@ -114,7 +119,9 @@ void Keyspace::Impl::look_at_some(Sweep::Spill& spill, ShardPart& part) {
   std::vector<Entry*>& some = spill.some;
   some.clear();
   const bool all_away = part.away + part.absent == part.table.size();
-  if (all_away || !alive(part.id)) spill.tag = SlotTable::kTags;
+  const bool dead = !alive(part.id);
+  if (dead && part.table.size() > 0) spill.skipped = true;
+  if (all_away || dead) spill.tag = SlotTable::kTags;
   while (spill.tag < SlotTable::kTags && some.size() < kLookedAtAtOnce) {
     spill.tag = part.table.visit_from<Entry>(spill.tag, [&](Entry& entry) {
       server::prefetch(&entry);
@@ -165,12 +172,13 @@ bool Keyspace::Impl::end_round(Sweep::Spill& spill, std::size_t workers) const {
   const std::uint64_t worth =
       memory_limit.load(std::memory_order_relaxed) / (kWorthARound * workers);
   judge_what_is_cold(spill);  // where there are few, nobody has yet
-  const bool dry = spill.could_leave <= worth;
+  const bool dry = !spill.skipped && spill.could_leave <= worth;
   spill.dry.store(dry, std::memory_order_relaxed);
   if (dry) {
     const auto now = std::chrono::steady_clock::now();
     spill.rests_until =
         now + std::max<std::chrono::steady_clock::duration>(kRestMin, 4 * (now - spill.begun));
+    spill.rests_below = bytes_in_use() + worth;
   }
   return !dry && spill.freed > worth;
 }
@@ -195,8 +203,8 @@ std::optional<Error> Keyspace::Impl::bring_back_held(const ColdReader::Wanted& w
   const Shard::Found found = shard.find(wanted.id, wanted.key, hash);
   // Whatever was read is that of an entry which is still away, and left when this was asked for:
   // every change of a record brings another version, or ends the entry.
-  const bool wanted_still =
-      found && found.entry()->away() && found.entry()->left_at() == wanted.left_at;
+  const bool wanted_still = found && alive(wanted.id) && found.entry()->away() &&
+                            found.entry()->left_at() == wanted.left_at;
   const bool fits =
       wanted_still && value && (*value)->type() == found.entry()->type() && !(*value)->timed();
   if (fits) {
@@ -231,6 +239,8 @@ bool Keyspace::spills() const { return impl_->memory_limit.load(std::memory_orde
 
 Keyspace::Room Keyspace::room() const {
   if (!impl_->over(impl_->memory_limit.load(std::memory_order_relaxed))) return Room::enough;
+  // What cannot be written does not leave, so nothing is waited for.
+  if (impl_->journal.state() != StorageState::ok) return Room::none;
   const auto sweeps = std::span(impl_->sweeps).first(impl_->spillers);
   const bool dry = !sweeps.empty() && std::all_of(sweeps.begin(), sweeps.end(), [](const auto& of) {
     return of.spill.dry.load(std::memory_order_relaxed);

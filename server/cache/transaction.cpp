@@ -47,7 +47,7 @@ const Entry* Transaction::find(const Key& key, Trace trace) {
     if (trace.counted && trace.told) note(KeyEventClass::miss, "keymiss", key);
     return nullptr;
   }
-  if (trace.used) found.entry()->use(now_);
+  if (trace.used) found.entry()->set_used(now_);
   return found.entry();
 }
 

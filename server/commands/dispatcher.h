@@ -66,6 +66,8 @@ class Dispatcher {
   void run_script(Call& call, const Script& script, const Scripts::Request& request,
                   ScriptCalls::Limits limits);
   void go_on_with_script(Call& call);
+  // The request has waited for values that were away.
+  bool has_read_for_script() const { return script_reads_ > 0; }
 
   // --- a script (or the EXEC it is in) that has written goes on without the connection it ran for
   // ---
@@ -133,6 +135,7 @@ class Dispatcher {
   // growing.cpp: commands that take more than the keys they name
   Outcome run_growing(Request& request);
   Outcome wait_for_missing(Request& request);
+  static void keep_count_of_reads(Request& request);
   Outcome wait_or_refuse(Request& request);
   void take_step(Call& call, Scripts::Step step);
   Unfinished& set_aside(ConnectionState& caller);

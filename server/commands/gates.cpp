@@ -84,6 +84,8 @@ Verdict memory(Request& request, Time& again_at) {
     case Keyspace::Room::enough:
       return Verdict::pass;
     case Keyspace::Room::soon:
+      // Who was let in before, and has had values read since, would lose them while he waits.
+      if (request.connection.awaited != nullptr) return Verdict::pass;
       again_at = request.now + kRoomStep;
       return Verdict::wait_until;
     case Keyspace::Room::none:

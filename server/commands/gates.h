@@ -43,7 +43,7 @@ enum class Verdict : std::uint8_t {
 
 // How soon to look again whether a pause is over, or there is room, which nobody announces.
 inline constexpr Millis kPauseStep{20};
-inline constexpr Millis kRoomStep{2};
+inline constexpr Millis kRoomStep{5};
 
 // Asks every gate, in order, until one does not let the request pass.
 Verdict pass_gates(Request& request, Time& again_at);

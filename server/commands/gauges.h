@@ -20,8 +20,12 @@ class Gauges {
   // Whether more may be put in, with this maxmemory. Where values may leave RAM it is what the
   // keyspace says just now, else what was read last.
   Keyspace::Room room(const Keyspace& keyspace, std::uint64_t most) const {
-    if (keyspace.spills()) return keyspace.room();
-    return used_memory() <= most ? Keyspace::Room::enough : Keyspace::Room::none;
+    const bool full = used_memory() > most;
+    if (!keyspace.spills()) return full ? Keyspace::Room::none : Keyspace::Room::enough;
+    const Keyspace::Room room = keyspace.room();
+    // The rest may take more than the keyspace makes room for.
+    const bool full_beside = full && beside_keyspace_.load(std::memory_order_relaxed) > most / 2;
+    return full_beside ? Keyspace::Room::none : room;
   }
   // Tells the keyspace what of maxmemory is left to it by the rest. To be called when a setting
   // changed; each reading does it, too.

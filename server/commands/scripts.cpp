@@ -56,11 +56,11 @@ bool wait_for_pause(Call& call, const Script& script, bool read_only) {
   return true;
 }
 
-// Nor does one that may write begin before there is room. Where nothing can be written, nothing is
-// waited for.
+// Nor does one that may write begin before there is room; but the values that it has had read would
+// leave while it waits.
 bool wait_for_room(Call& call, const Script& script, bool read_only) {
   if (read_only || script.no_writes || script.allow_oom || !call.is_alone()) return false;
-  if (call.services.keyspace.journal().state() != StorageState::ok) return false;
+  if (call.runner().has_read_for_script()) return false;
   if (room(call) != Keyspace::Room::soon) return false;
   call.run_again_at(call.now + kRoomStep);
   return true;

@@ -266,6 +266,30 @@ TEST_F(Spilling, ATransactionOfMoreThanThereIsRoomForEndsNevertheless) {
   }
 }
 
+// What is read for them takes them over the limit, where who needs room has to wait: not they.
+TEST_F(Spilling, WhoChangesMoreThanThereIsRoomForEndsNevertheless) {
+  for (int i = 0; i < 500; ++i) run("SET t:" + std::to_string(i) + " " + text(i));
+  spill();
+  limit_to(in_use_and(40'000));
+  run("MULTI");
+  for (int i = 0; i < 500; ++i) run("APPEND t:" + std::to_string(i) + " x");
+  const auto reply = client().ask({"EXEC"});
+  ASSERT_EQ(reply->elements.size(), 500u);
+  for (std::size_t i = 0; i < 500; ++i) {
+    ASSERT_EQ(reply->elements[i].integer, std::ssize(text(static_cast<int>(i))) + 1);
+  }
+}
+
+TEST_F(Spilling, AScriptThatChangesMoreThanThereIsRoomForEndsNevertheless) {
+  for (int i = 0; i < 500; ++i) run("SET t:" + std::to_string(i) + " " + text(i));
+  spill();
+  limit_to(in_use_and(4'000));
+  EXPECT_EQ(run("EVAL \"for i = 0, 499 do redis.call('append', 't:' .. i, 'x') end\" 0"), "(nil)");
+  EXPECT_EQ(run("CONFIG SET maxmemory 0"), "OK");
+  EXPECT_EQ(run("GET t:499"), text(499) + "x");
+  EXPECT_EQ(run("GET t:0"), text(0) + "x") << "it was done once";
+}
+
 TEST_F(Spilling, AnUnreadableValueIsAnErrorToItsReader) {
   auto batch = store.make_batch();
   const auto prefix = database_prefix(1);

@@ -116,12 +116,10 @@ void Journal::Core::pass_to_committer(std::unique_lock<std::mutex>& lock) {
 }
 
 // When all that was appended is written, so is every version that a unit which has ended was given.
-// Once storage has failed, changes are not appended any more.
+// Once storage has failed, units count as appended, and nothing is written.
 std::uint64_t Journal::Core::written_version() const {
   const JournalPosition appended = this->appended();
-  if (progress_.written() >= appended && progress_.state() != StorageState::failed) {
-    return std::numeric_limits<std::uint64_t>::max();
-  }
+  if (progress_.written() >= appended) return std::numeric_limits<std::uint64_t>::max();
   return written_version_.load(std::memory_order_acquire);
 }
 

@@ -147,7 +147,8 @@ struct Keyspace::Impl {
       std::vector<std::uint32_t> met_s;  // when those were used that could leave, to know that
       std::chrono::steady_clock::time_point begun{};
       std::chrono::steady_clock::time_point rests_until{};
-      std::uint64_t rests_below = 0;  // bytes in use: then there is something again that could leave
+      std::uint64_t rests_below =
+          0;                         // bytes in use: then there is something again that could leave
       std::vector<Entry*> some;      // scratch space
       std::vector<Entry*> replaced;  // to be freed without a lock
       // The last whole round found too little; for any thread.

@@ -239,7 +239,7 @@ bool Keyspace::spills() const { return impl_->memory_limit.load(std::memory_orde
 
 Keyspace::Room Keyspace::room() const {
   if (!impl_->over(impl_->memory_limit.load(std::memory_order_relaxed))) return Room::enough;
-  // What cannot be written does not leave, so nothing is waited for.
+  // Nobody waits for what may never be written.
   if (impl_->journal.state() != StorageState::ok) return Room::none;
   const auto sweeps = std::span(impl_->sweeps).first(impl_->spillers);
   const bool dry = !sweeps.empty() && std::all_of(sweeps.begin(), sweeps.end(), [](const auto& of) {

@@ -20,12 +20,7 @@ Transaction::Transaction(Keyspace& keyspace, std::span<const Key> keys, Time now
 }
 
 Transaction::Transaction(Keyspace& keyspace, AllShards, Time now)
-    : keyspace_(keyspace),
-      now_(now),
-      wanted_events_(keyspace.impl_->events.wanted()),
-      growing_(true) {
-  began_ = keyspace_.impl_->growing.lock_unless_long();
-  finished_ = !began_;
+    : Transaction(keyspace, Growing(), {}, now) {
   if (began_) hold_all();
 }
 

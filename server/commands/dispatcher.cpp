@@ -295,7 +295,7 @@ bool Dispatcher::lacks_values(const Request& request, Transaction& transaction) 
 
 // Done, without a reply: they are not away any more. Whatever had to wait once for values comes
 // back to find them, even if it needs many and there is room for few: those that are read from then
-// on stay, and longer each time.
+// on stay until they are used, and longer each time.
 Dispatcher::Outcome Dispatcher::wait_for_values(Request& request, std::span<const Key> keys,
                                                 Stay stay) {
   constexpr std::uint32_t kSecondsShiftMax = 5;
@@ -393,8 +393,8 @@ void Dispatcher::refuse_held(Request& request) {
 void Dispatcher::log_slow(const Request& request, std::int64_t took_us) {
   const Command& command = *request.command;
   if ((command.flags & kSkipSlowlog) != 0) return;
-  const bool secret = (command.flags & kSecretWords) != 0 ||
-                      (settings_->log_redact && (command.flags & (kWrite | kReadOnly)) != 0);
+  const bool of_keys = (command.flags & (kWrite | kReadOnly)) != 0 || command.keys.first != 0;
+  const bool secret = (command.flags & kSecretWords) != 0 || (settings_->log_redact && of_keys);
   const auto names = static_cast<std::size_t>(command.name_words());
   const bool inner = request.within_script;
   services_.slowlog.add({.id = 0,

@@ -135,7 +135,6 @@ class Dispatcher {
   // growing.cpp: commands that take more than the keys they name
   Outcome run_growing(Request& request);
   Outcome wait_for_missing(Request& request);
-  static void keep_count_of_reads(Request& request);
   Outcome wait_or_refuse(Request& request);
   void take_step(Call& call, Scripts::Step step);
   Unfinished& set_aside(ConnectionState& caller);

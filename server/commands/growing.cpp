@@ -106,20 +106,11 @@ Dispatcher::Outcome Dispatcher::run_growing(Request& request) {
   if (script_calls_ && script_calls_->missing() != ScriptCalls::Missing::nothing) [[unlikely]] {
     return wait_for_missing(request);
   }
-  if (call.again_at()) {  // CLIENT PAUSE; nothing was done, and that time is not its own
+  if (call.again_at()) {  // CLIENT PAUSE, or no room; nothing was done, and that time is not its own
     again_at_ = *call.again_at();
-    keep_count_of_reads(request);
     return Outcome::wait_until;
   }
   return finish_call(request, call);
-}
-
-// Of the values it has waited for, for the next time it is tried.
-void Dispatcher::keep_count_of_reads(Request& request) {
-  if (request.reads == 0) return;
-  request.connection.awaited = std::make_shared<Awaited>();
-  request.connection.awaited->reads = request.reads;
-  request.connection.awaited->done = true;
 }
 
 // The script has done nothing and is run again from its start when it will find what it missed.

@@ -196,7 +196,9 @@ bool ScriptCalls::give_up_for(Missing missing, Request& request) {
 bool ScriptCalls::may_call(std::span<const std::string_view> words, bool& known) {
   const Command* const command = services_.registry.find_row(words);
   known = command != nullptr;
-  if (!known || connection_->unrestricted_in == services_.config.generation()) return known;
+  const std::uint64_t generation = services_.config.generation();
+  if (!known || connection_->unrestricted_in == generation) return known;
+  if (!follow_user(services_, *connection_, generation)) return false;
   const User& user = *connection_->user;
   return user.unrestricted() || (fits(*command, words.size()) && !denial_of(user, *command, words));
 }

@@ -71,7 +71,7 @@ class ScriptCalls : public ScriptHost {
   const Limits limits_;
   const std::uint16_t database_;
   bool wrote_ = false;  // what is stored
-  bool acted_ = false;  // it has written, or published: it cannot begin again
+  bool acted_ = false;  // it has written, published or changed the server: it cannot begin again
   std::string counted_error_;
   Missing missing_ = Missing::nothing;
   std::string missing_name_;

@@ -311,9 +311,6 @@ class SpillingSide(Side):
     def __init__(self, server):
         super().__init__(server)
         self.asked = 0
-
-    def begin(self, version):
-        super().begin(version)
         self.spiller = Connection(self.server.address)
 
     def spill_now_and_then(self):
@@ -328,6 +325,10 @@ class SpillingSide(Side):
     def ask(self, words):
         self.spill_now_and_then()
         return super().ask(words)
+
+    def ask_alone(self, words):
+        self.spill_now_and_then()
+        return super().ask_alone(words)
 
 
 class Differential(program.SystemTest):

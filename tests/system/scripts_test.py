@@ -1,6 +1,5 @@
 """Scripts that do not end: everybody is told, an operator can end them, and nothing half is left."""
 
-import threading
 
 from support import program
 from support.resp import ReplyError
@@ -80,10 +79,8 @@ class LongScripts(program.SystemTest):
                            "while true do end")
         self.assertIn("UNKILLABLE", self.refused(server, "SCRIPT", "KILL"))
         self.assertEqual(self.refused(server, "SHUTDOWN"), BUSY)
-        stopper = threading.Thread(target=self.shut_down, args=(server,))
-        stopper.start()
-        stopper.join()
-        server.process.wait()
+        self.shut_down(server)
+        self.assertEqual(server.process.wait(60), 0)
         server.start()
         self.assertIsNone(server.call("GET", "held"))
         self.assertEqual(server.call("GET", "before"), b"1")

@@ -12,7 +12,7 @@ MAXMEMORY = 96 * MEGABYTE
 SESSIONS = 400_000
 VALUE_BYTES = 512
 IN_FLIGHT = 250
-# What the issue allows beside maxmemory; the storage engine has a budget of its own.
+# What heap and connections may take beside maxmemory; the storage engine has a budget of its own.
 RESIDENT_MAX = MAXMEMORY * 1.05 + 64 * MEGABYTE
 
 
@@ -71,8 +71,7 @@ class MoreSessionsThanMemory(program.SystemTest):
         def within():
             info = self.server.info()
             engine = int(info["store_memory_bytes"])
-            self.resident = self.server.resident_bytes() - engine
-            return self.resident <= RESIDENT_MAX
+            return self.server.resident_bytes() - engine <= RESIDENT_MAX
 
         # The engine's own comes and goes.
         wait_until(within, f"at most {RESIDENT_MAX} bytes resident", deadline=20)
@@ -142,7 +141,7 @@ class MoreSessionsThanMemory(program.SystemTest):
         self.check_memory()
         info = self.server.info()
         self.assertGreater(int(info["values_read_back"]), 0)
-        self.assertLess(int(info["longest_turn_usec"]), 1_000_000)
+        self.assertLess(int(info["longest_turn_cpu_usec"]), 1_000_000)
 
     def test_are_refused_when_the_keys_alone_fill_it(self):
         self.assertEqual(self.server.call("CONFIG", "SET", "maxmemory", 16 * MEGABYTE), "OK")

@@ -284,10 +284,25 @@ TEST_F(Spilling, AScriptThatChangesMoreThanThereIsRoomForEndsNevertheless) {
   for (int i = 0; i < 500; ++i) run("SET t:" + std::to_string(i) + " " + text(i));
   spill();
   limit_to(in_use_and(4'000));
-  EXPECT_EQ(run("EVAL \"for i = 0, 499 do redis.call('append', 't:' .. i, 'x') end\" 0"), "(nil)");
+  // It begins again for what it reads, until it has written.
+  EXPECT_EQ(run("EVAL \"for i = 0, 499 do redis.call('get', 't:' .. i) end "
+                "for i = 0, 499 do redis.call('append', 't:' .. i, 'x') end\" 0"),
+            "(nil)");
   EXPECT_EQ(run("CONFIG SET maxmemory 0"), "OK");
   EXPECT_EQ(run("GET t:499"), text(499) + "x");
   EXPECT_EQ(run("GET t:0"), text(0) + "x") << "it was done once";
+}
+
+TEST_F(Spilling, NoRoomIsMadeForWhatTakesMoreThanHalf) {
+  const std::int64_t in_use = std::stoll(in_use_and(0));
+  limit_to(in_use_and(in_use));
+  WorkerMetrics& other = metrics.add_worker();
+  other.output_buffer_bytes.store(static_cast<std::uint64_t>(4 * in_use));
+  services->gauges->refresh(*services, clock.now());
+  EXPECT_EQ(run("SET s:1 x"), "(error) OOM command not allowed when used memory > 'maxmemory'.");
+  other.output_buffer_bytes.store(0);
+  services->gauges->refresh(*services, clock.now());
+  EXPECT_EQ(run("SET s:1 x"), "OK");
 }
 
 TEST_F(Spilling, AnUnreadableValueIsAnErrorToItsReader) {

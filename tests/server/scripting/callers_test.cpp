@@ -123,6 +123,20 @@ TEST_F(ScriptCallers, AreToldInTheSlowLogWhatTheirScriptsDid) {
   EXPECT_EQ(slowlog.latest(2)[1].peer, "?:0");
 }
 
+TEST_F(ScriptCallers, FindNoNameAndNoValueInTheSlowLog) {
+  configure("slowlog-log-slower-than 0");
+  run_words({"EVAL", "return redis.call('SET', KEYS[1], ARGV[1])", "1", "sess:secret", "alice"});
+  run_words({"WATCH", "sess:secret"});
+  configure("slowlog-log-slower-than -1");
+  ASSERT_EQ(slowlog.size(), 3u);
+  for (const auto& entry : slowlog.latest(3)) {
+    for (const std::string& word : entry.words) {
+      EXPECT_THAT(word, ::testing::Not(HasSubstr("secret")));
+      EXPECT_THAT(word, ::testing::Not(HasSubstr("alice")));
+    }
+  }
+}
+
 // As redis-server 7.0 counts.
 TEST_F(ScriptCallers, HaveEachErrorCountedOnce) {
   struct {

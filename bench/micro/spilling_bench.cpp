@@ -105,7 +105,7 @@ void BM_ReadOfWhatIsAway(benchmark::State& state) {
     for (std::size_t seen = *ready; seen < at_once; seen = *ready) ready->wait(seen);
     for (const Key& key : keys) {
       Transaction tx(*f.keyspace, {&key, 1}, f.clock.now());
-      if (tx.lacks_value({&key, 1})) state.SkipWithError("still away");
+      if (tx.lacks({&key, 1}, Need::value)) state.SkipWithError("still away");
       benchmark::DoNotOptimize(tx.find(key)->string());
     }
   }

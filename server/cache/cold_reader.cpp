@@ -110,8 +110,9 @@ Result<Entry*> make_large(std::string_view key, const Record& record, Cursor& fi
   return entry;
 }
 
-Result<Entry*> make_small(std::string_view key, const Record& record, SlabHeap& heap,
-                          const EncodingLimits& limits) {
+// `changed` is the field that a touch row has for it, packed; empty if none.
+Result<Entry*> make_small(std::string_view key, Record record, std::string_view changed,
+                          SlabHeap& heap, const EncodingLimits& limits) {
   const ValueType type = value_type(record.type);
   if (type != ValueType::string && !packed_hash::well_formed(record.value)) {
     return Error{Errc::damaged, "the fields of a packed collection make no sense"};
@@ -123,9 +124,19 @@ Result<Entry*> make_small(std::string_view key, const Record& record, SlabHeap& 
   if (type == ValueType::sorted_set && !packed_scores::well_formed(record.value)) {
     return Error{Errc::damaged, "the scores of a packed sorted set make no sense"};
   }
+  packed_hash::Patched patched{{}, 0};
+  if (!changed.empty()) {
+    auto made = packed_hash::patched(record.value, changed);
+    if (record.type != RecordType::hash || !made || made->number > Entry::kChangedFieldMax) {
+      return Error{Errc::damaged, "a changed field does not belong to its record"};
+    }
+    patched = std::move(*made);
+    record.value = patched.packed;
+  }
   Entry* const entry = Entry::make(heap, key, record.value.size());
   std::memcpy(entry->value_data(), record.value.data(), record.value.size());
   entry->set_type(type);
+  entry->set_changed_field(patched.number);
   entry->set_timed(timed);
   if (type == ValueType::string) return entry;
   Form form(type, limits);
@@ -145,23 +156,22 @@ Result<Entry*> make_entry(std::string_view row_key, std::string_view row,
   if (!record) return record.error();
   const auto split = split_row_key(row_key);
   if (!split) return Error{Errc::damaged, "the key is too short to name a database"};
-  Time deadline = record->deadline;
-  std::uint64_t version = record->version;
+  Touch latest{record->version, record->deadline, {}};
   if (touch_row) {
     const auto touch = decode_touch(row_key, *touch_row);
     if (!touch) return touch.error();
-    if (touch->version > version) {
-      deadline = touch->deadline;
-      version = touch->version;
-    }
+    if (touch->version > latest.version) latest = *touch;
   }
-  auto made = is_large(record->type)
-                  ? make_large(split->key, *record, fields, stopping, heap, limits)
-                  : make_small(split->key, *record, heap, limits);
+  const bool large = is_large(record->type);
+  if (large && !latest.field.empty()) {
+    return Error{Errc::damaged, "a changed field does not belong to its record"};
+  }
+  auto made = large ? make_large(split->key, *record, fields, stopping, heap, limits)
+                    : make_small(split->key, *record, latest.field, heap, limits);
   if (!made) return made.error();
   Entry* const entry = *made;
-  entry->set_deadline(std::min(deadline, record->absolute_deadline));
-  entry->set_version(version);
+  entry->set_deadline(std::min(latest.deadline, record->absolute_deadline));
+  entry->set_version(latest.version);
   entry->set_created(record->created);
   entry->set_used(now);
   entry->set_touch_row(touch_row.has_value());
@@ -257,8 +267,8 @@ std::optional<Error> ColdReader::read_away_now(const Wanted& wanted, const Bring
   return bring_back(wanted, read_away(wanted));
 }
 
-// The record alone: of the deadline RAM knows better. Whether the value is still wanted, and the
-// one that left, is seen when it is brought back.
+// The value alone: of the deadline RAM knows better. Whether it is still wanted, and the one that
+// left, is seen when it is brought back.
 Result<Entry*> ColdReader::read_away(const Wanted& wanted) {
   const auto prefix = database_prefix(wanted.id);
   const std::string row_key = std::string(prefix.data(), prefix.size()) + wanted.key;
@@ -270,7 +280,17 @@ Result<Entry*> ColdReader::read_away(const Wanted& wanted) {
   if (is_large(record->type) || record->version > wanted.left_at) {
     return Error{Errc::damaged, "the record is not that of the value that has left RAM"};
   }
-  return make_small(wanted.key, *record, heap_, limits_);
+  if (!wanted.field_changed) return make_small(wanted.key, *record, {}, heap_, limits_);
+  const auto touch_row = store_.read(Column::touches, row_key);
+  if (!touch_row) return touch_row.error();
+  if (!*touch_row) return Error{Errc::damaged, "a field that changed is not there"};
+  const auto touch = decode_touch(row_key, **touch_row);
+  if (!touch) return touch.error();
+  if (touch->field.empty() || touch->version <= record->version ||
+      touch->version > wanted.left_at) {
+    return Error{Errc::damaged, "the changed field is not that of the value that has left RAM"};
+  }
+  return make_small(wanted.key, *record, touch->field, heap_, limits_);
 }
 
 }  // namespace sojourn::server

@@ -39,7 +39,13 @@ class ColdReader {
     std::string key;
     // Not 0: the key is known, but its value is away; see Entry::left_at().
     std::uint64_t left_at = 0;
+    bool field_changed = false;     // since its record was written
     std::chrono::seconds stays{0};  // for so long it is not to leave again
+
+    // That of an entry which is away.
+    static Wanted value_of(DatabaseId id, const Entry& entry, std::chrono::seconds stays = {}) {
+      return {id, std::string(entry.key()), entry.left_at(), entry.changed_field() != 0, stays};
+    }
   };
   using Ready = std::function<void(std::optional<Error>)>;
   // Gets what was found: an entry, or nullptr and why not. Called by whoever reads.

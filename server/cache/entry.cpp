@@ -19,7 +19,7 @@ Entry* Entry::make(SlabHeap& heap, std::string_view key, std::size_t value_bytes
   entry->type_ = static_cast<std::uint64_t>(ValueType::string);
   entry->form_ = entry->large_ = 0;
   entry->dirty_ = entry->touch_row_ = entry->timed_ = entry->away_ = 0;
-  entry->lag_ms_ = 0;
+  entry->lag_ = entry->changed_field_ = entry->unused_ = 0;
   entry->version_ = 0;
   entry->long_sizes_ = long_sizes;
   entry->created_s_ = entry->used_s_ = 0;
@@ -102,8 +102,9 @@ void Entry::take_properties(const Entry& other) {
   deadline_ = other.deadline_;
   form_ = other.form_;
   dirty_ = other.dirty_;
-  lag_ms_ = other.lag_ms_;
+  lag_ = other.lag_;
   touch_row_ = other.touch_row_;
+  changed_field_ = other.changed_field_;
   version_ = other.version_;
   created_s_ = other.created_s_;
   used_s_ = other.used_s_;

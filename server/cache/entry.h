@@ -146,20 +146,29 @@ class Entry {
   // Changed in the transaction that holds it, not in the journal yet.
   bool dirty() const { return dirty_; }
   void set_dirty(bool on) { dirty_ = on; }
-  // How far behind its deadline the one on disk may be; a crash ends the session so much early.
+  // How far behind its deadline the one on disk may be, at most; a crash ends the session so much
+  // early.
   static constexpr Millis kLagMax{1000};
-  Millis lag() const { return Millis(lag_ms_); }
-  void set_lag(Millis lag) { lag_ms_ = static_cast<std::uint64_t>(lag.count()); }
+  Millis lag() const { return Millis(lag_ * kLagUnitMs); }
+  void set_lag(Millis lag) {
+    lag_ = (static_cast<std::uint64_t>(lag.count()) + kLagUnitMs - 1) / kLagUnitMs;
+  }
   // There may be a row in Column::touches for it.
   bool touch_row() const { return touch_row_; }
   void set_touch_row(bool on) { touch_row_ = on; }
+  // Which field of a small hash is newer than the record on disk, counted from 1 in their order;
+  // it stands in the touch row. 0: none is.
+  static constexpr std::size_t kChangedFieldMax = 31;
+  std::size_t changed_field() const { return changed_field_; }
+  void set_changed_field(std::size_t number) { changed_field_ = number; }
   // Takes over everything but key, value (and whether it is timed, or away) and type.
   void take_properties(const Entry& other);
 
  private:
   Entry() = default;
 
-  static constexpr std::int64_t kNoDeadline = (std::int64_t{1} << 55) - 1;
+  static constexpr std::int64_t kNoDeadline = (std::int64_t{1} << 53) - 1;
+  static constexpr std::uint64_t kLagUnitMs = 20;
   struct Sizes {
     std::uint32_t key;
     std::uint32_t value;
@@ -198,7 +207,9 @@ class Entry {
   // bit of type_, at away_ and at timed_.
   static constexpr std::size_t kFlagsAt = 7;
   static constexpr unsigned char kSpecialFlags = 0b1100'0100;
-  std::int64_t deadline_ : 56;
+  std::int64_t deadline_ : 54;
+  std::uint64_t long_sizes_ : 1;
+  std::uint64_t unused_ : 1;
   std::uint64_t type_ : 3;
   std::uint64_t form_ : 2;
   std::uint64_t large_ : 1;
@@ -207,14 +218,14 @@ class Entry {
   std::uint64_t version_ : 51;  // a million changes a second for 71 years
   std::uint64_t dirty_ : 1;
   std::uint64_t touch_row_ : 1;
-  std::uint64_t lag_ms_ : 10;
-  std::uint64_t long_sizes_ : 1;
+  std::uint64_t lag_ : 6;
+  std::uint64_t changed_field_ : 5;
   std::uint32_t created_s_;
   std::uint32_t used_s_;
 };
 static_assert(sizeof(Entry) == 24);
 
-// The latest deadline an entry can hold, in a million years; later ones are kept as this one.
-inline constexpr Time kLatestDeadline = Time(Millis((std::int64_t{1} << 55) - 2));
+// The latest deadline an entry can hold, in 280 thousand years; later ones are kept as this one.
+inline constexpr Time kLatestDeadline = Time(Millis((std::int64_t{1} << 53) - 2));
 
 }  // namespace sojourn::server

@@ -51,7 +51,8 @@ void Journal::Unit::touch(DatabaseId database, std::string_view key, const Touch
   Batch* const batch = changing();
   if (batch == nullptr) return;
   const auto prefix = database_prefix(database);
-  batch->put(Column::touches, {view(prefix), key}, {view(encode_touch(view(prefix), key, touch))});
+  const TouchEnvelope envelope(view(prefix), key, touch);
+  batch->put(Column::touches, {view(prefix), key}, {envelope.head(), touch.field, envelope.tail()});
 }
 
 void Journal::Unit::put_field(std::uint64_t collection, std::string_view field,

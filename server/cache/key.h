@@ -15,4 +15,12 @@ struct Key {
   Key in(std::uint16_t other) const { return {name, hash, other}; }
 };
 
+// What must be in RAM of a key for what is done with it.
+enum class Need : std::uint8_t {
+  key,    // all but its value
+  touch,  // enough to write another deadline: where one field of a hash has changed since its
+          // record was written, both stand in one row
+  value,
+};
+
 }  // namespace sojourn::server

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "server/base/check.h"
 #include "server/cache/packed_bytes.h"
 
 namespace sojourn::server::packed_hash {
@@ -45,6 +46,13 @@ bool Reader::next() {
   return take_deadline() && take(name_) && take(value_);
 }
 
+std::optional<Reader> Reader::of_piece(std::string_view piece) {
+  Reader reader;
+  reader.packed_ = piece;
+  if (!reader.next() || reader.end() != piece.size()) return std::nullopt;
+  return reader;
+}
+
 bool well_formed(std::string_view packed) {
   Reader reader(packed);
   std::size_t fields = 0;
@@ -67,6 +75,33 @@ std::optional<std::string_view> get(std::string_view packed, std::string_view fi
   Reader reader(packed);
   while (reader.next()) {
     if (reader.name() == field) return reader.value();
+  }
+  return std::nullopt;
+}
+
+std::optional<Place> find(std::string_view packed, std::string_view field) {
+  Reader reader(packed);
+  for (std::size_t number = 1; reader.next(); ++number) {
+    if (reader.name() == field) return Place{number, reader.value(), reader.piece().size()};
+  }
+  return std::nullopt;
+}
+
+std::string_view piece(std::string_view packed, std::size_t number) {
+  Reader reader(packed);
+  for (; number > 0; --number) CHECK(reader.next());
+  return reader.piece();
+}
+
+std::optional<Patched> patched(std::string_view packed, std::string_view piece) {
+  const auto changed = Reader::of_piece(piece);
+  if (!changed || is_timed(packed)) return std::nullopt;
+  Reader reader(packed);
+  for (std::size_t number = 1; reader.next(); ++number) {
+    if (reader.name() != changed->name()) continue;
+    std::string out(packed);
+    out.replace(reader.begin(), reader.piece().size(), piece);
+    return Patched{std::move(out), number};
   }
   return std::nullopt;
 }

@@ -36,8 +36,13 @@ class Reader {
   // Where the current field begins and ends in the bytes.
   std::size_t begin() const { return begin_; }
   std::size_t end() const { return position_; }
+  std::string_view piece() const { return packed_.substr(begin_, position_ - begin_); }
+
+  // The one field that the bytes are, without a count before it; false if they are none.
+  static std::optional<Reader> of_piece(std::string_view piece);
 
  private:
+  Reader() = default;
   bool take(std::string_view& piece);
   bool take_deadline();
 
@@ -55,6 +60,23 @@ class Reader {
 bool well_formed(std::string_view packed);
 std::size_t size(std::string_view packed);
 std::optional<std::string_view> get(std::string_view packed, std::string_view field);
+
+// Where a field is. Not for the timed form, nor is what takes or gives pieces.
+struct Place {
+  std::size_t number;  // from 1, in their order
+  std::string_view value;
+  std::size_t piece_bytes;
+};
+std::optional<Place> find(std::string_view packed, std::string_view field);
+// The bytes of the field of this number: name and value, each with its size. It must be there.
+std::string_view piece(std::string_view packed, std::size_t number);
+// The bytes with this piece in place of that of the field it names, and the number of that; nullopt
+// when there is none, or the piece is not a field.
+struct Patched {
+  std::string packed;
+  std::size_t number;
+};
+std::optional<Patched> patched(std::string_view packed, std::string_view piece);
 
 // The bytes with the field set, or removed; and whether it was there before. Setting is not for the
 // timed form.

@@ -264,7 +264,7 @@ Keyspace::Resolved Keyspace::bring_back(std::span<const Key> keys, std::chrono::
     const DatabaseId id = impl_->id_of(key.database);
     const Shard::Found found = shard.find(id, key.name, key.hash);
     if (!found || !found.entry()->away()) continue;
-    wanted.push_back({id, std::string(key.name), found.entry()->left_at(), stay});
+    wanted.push_back(ColdReader::Wanted::value_of(id, *found.entry(), stay));
   }
   if (wanted.empty()) return Resolved::known;
   const auto same = [](const auto& a, const auto& b) { return a.id == b.id && a.key == b.key; };
@@ -290,8 +290,7 @@ std::size_t Keyspace::spill_all(std::size_t shard) {
 std::optional<Error> Keyspace::with_value(const Entry& entry, std::uint16_t database,
                                           const std::function<void(const Entry&)>& use) const {
   if (!entry.away()) return use(entry), std::nullopt;
-  const ColdReader::Wanted wanted{impl_->id_of(database), std::string(entry.key()),
-                                  entry.left_at()};
+  const auto wanted = ColdReader::Wanted::value_of(impl_->id_of(database), entry);
   return impl_->cold_reader->read_away_now(
       wanted, [&](const ColdReader::Wanted&, Result<Entry*> value) -> std::optional<Error> {
         if (!value) return value.error();

@@ -15,6 +15,7 @@
 #include "server/cache/journal.h"
 #include "server/cache/key.h"
 #include "server/cache/key_events.h"
+#include "server/cache/packed_hash.h"
 #include "server/cache/scored_member.h"
 #include "server/cache/shard.h"
 #include "server/tracking/tracking.h"
@@ -76,9 +77,9 @@ class Transaction {
   // Reads a key that is held and not known, now: the one thing here that waits for a disk. For who
   // has changed something, and so can neither begin again nor let go. On failure it is not known.
   std::optional<Error> learn(const Key& key);
-  // Whether the value of one of these keys, which are held, is away: then nothing may be asked of
-  // it, but Keyspace::bring_back(), when this has ended. learn() reads it here.
-  bool lacks_value(std::span<const Key> keys);
+  // Whether the value of one of these keys, which are held, is away and needed: then nothing may be
+  // asked of it, but Keyspace::bring_back(), when this has ended. learn() reads it here.
+  bool lacks(std::span<const Key> keys, Need need);
   // Something was changed on purpose.
   bool wrote() const { return asked_for_; }
   // Others shall not wait for what this holds, and will hold: see began().
@@ -172,12 +173,13 @@ class Transaction {
  private:
   struct Change {
     enum class Kind : std::uint8_t {
-      record,       // what the key holds now is to be written, if it holds anything
-      touch,        // the deadline alone
-      small_touch,  // the same, but not worth a row yet
-      erased,       // the key's rows are to go
-      field,        // of a large collection
-      score,        // the same of a sorted set
+      record,         // what the key holds now is to be written, if it holds anything
+      touch,          // the deadline alone
+      small_touch,    // the same, but not worth a row yet
+      changed_field,  // of a small hash: the one that Entry::changed_field() names
+      erased,         // the key's rows are to go
+      field,          // of a large collection
+      score,          // the same of a sorted set
       all_fields,
       field_erased,
       field_deadline,  // of a field of `hash`: the one it has at the end
@@ -241,6 +243,9 @@ class Transaction {
   Entry* make_collection(const Key& key, ValueType type, std::span<const Member> members);
   // In place of the small collection that is there.
   Entry* put_changed(const Key& key, const Shard::Found& found, Entry* entry);
+  Entry* replace_packed(const Key& key, const Shard::Found& found, Entry* entry);
+  Entry& change_field(const Key& key, const Shard::Found& found, const packed_hash::Place& place,
+                      std::string_view field, std::string_view value);
   void put_new(const Key& key, Entry* entry);
   Entry* grow_large(const Key& key, const Shard::Found& found);
   LargeHash* new_fields(ValueType type);

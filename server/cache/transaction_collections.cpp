@@ -67,11 +67,43 @@ Entry* Transaction::make_collection(const Key& key, ValueType type,
 }
 
 Entry* Transaction::put_changed(const Key& key, const Shard::Found& found, Entry* entry) {
+  replace_packed(key, found, entry);
+  mark_dirty(key, *entry);
+  return entry;
+}
+
+Entry* Transaction::replace_packed(const Key& key, const Shard::Found& found, Entry* entry) {
   entry->take_properties(*found.entry());
   entry->set_used(now_);
   released_.push_back(shard_of(key).replace(found, entry));
-  mark_dirty(key, *entry);
   return entry;
+}
+
+// One field of a small hash has another value. That alone is written, instead of the record, as
+// long as no other has changed since the record was written and it is much shorter.
+Entry& Transaction::change_field(const Key& key, const Shard::Found& found,
+                                 const packed_hash::Place& place, std::string_view field,
+                                 std::string_view value) {
+  Entry* entry = found.entry();
+  if (place.value.size() == value.size()) {
+    char* const at = entry->value_data() + (place.value.data() - entry->value().data());
+    std::memmove(at, value.data(), value.size());
+    entry->set_used(now_);
+  } else {
+    const auto [packed, replaced] = packed_hash::with(entry->value(), field, value);
+    entry = replace_packed(key, found, make_packed(key, ValueType::hash, packed));
+  }
+  const bool alone = entry->changed_field() == 0 || entry->changed_field() == place.number;
+  const bool shorter =
+      2 * (place.piece_bytes - place.value.size() + value.size()) < entry->value_bytes();
+  if (entry->dirty() || !alone || !shorter || place.number > Entry::kChangedFieldMax) {
+    mark_dirty(key, *entry);
+  } else {
+    asked_for_ = true;
+    entry->set_changed_field(place.number);
+    changes_.push_back({.kind = Change::Kind::changed_field, .key = key});
+  }
+  return *entry;
 }
 
 // The packed fields become rows of their own; the record becomes a header.
@@ -106,6 +138,11 @@ Transaction::Put Transaction::put(const Key& key, const Shard::Found& found, Val
   if (entry->large_hash() == nullptr) {
     const std::string_view old = entry->value();
     if (fits_packed(old.size() + field.size() + value.size(), packed_hash::size(old) + 1)) {
+      if (type == ValueType::hash && !entry->timed()) {
+        if (const auto place = packed_hash::find(old, field)) {
+          return {change_field(key, found, *place, field, value), false};
+        }
+      }
       const auto [packed, replaced] =
           type == ValueType::sorted_set ? packed_scores::with(old, {decode_score(value), field})
           : entry->timed()

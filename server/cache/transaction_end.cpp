@@ -152,6 +152,7 @@ void Transaction::write_record(Journal::Unit& unit, const Change& change) {
   Entry& entry = *found.entry();
   entry.set_dirty(false);
   entry.set_lag(Millis(0));
+  entry.set_changed_field(0);
   entry.set_version(unit.next_version());
   if (!impl.journal.enabled()) return;
   Record record;
@@ -167,10 +168,11 @@ void Transaction::write_record(Journal::Unit& unit, const Change& change) {
   unit.put(id, change.key.name, record);
 }
 
-// The key changed, but not its record: its deadline moved, or a field of a large hash did.
+// The key changed, but not its record: its deadline moved, or a field did.
 void Transaction::write_touch(Journal::Unit& unit, const Change& change) {
   using Kind = Change::Kind;
-  const bool touch = change.kind == Kind::touch || change.kind == Kind::small_touch;
+  const bool touch = change.kind == Kind::touch || change.kind == Kind::small_touch ||
+                     change.kind == Kind::changed_field;
   const bool field = change.kind == Kind::field || change.kind == Kind::score ||
                      change.kind == Kind::field_erased || change.kind == Kind::field_deadline;
   if (!touch && !field) return;
@@ -180,9 +182,17 @@ void Transaction::write_touch(Journal::Unit& unit, const Change& change) {
   if (!found || !found.entry()->present()) return;
   Entry& entry = *found.entry();
   entry.set_version(unit.next_version());
-  if (change.kind != Kind::touch || !impl.journal.enabled()) return;
+  // A record that was written meanwhile has the field, too.
+  const bool row = change.kind == Kind::touch ||
+                   (change.kind == Kind::changed_field && entry.changed_field() != 0);
+  if (!row || !impl.journal.enabled()) return;
   entry.set_touch_row(true);
-  unit.touch(id, change.key.name, {entry.version(), entry.deadline()});
+  entry.set_lag(Millis(0));
+  Touch written{entry.version(), entry.deadline(), {}};
+  if (const std::size_t number = entry.changed_field()) {
+    written.field = packed_hash::piece(entry.value(), number);
+  }
+  unit.touch(id, change.key.name, written);
 }
 
 }  // namespace sojourn::server

@@ -114,14 +114,16 @@ bool Transaction::knows(const Key& key) {
   return shard.warm || keyspace_.warm();
 }
 
-bool Transaction::lacks_value(std::span<const Key> keys) {
+bool Transaction::lacks(std::span<const Key> keys, Need need) {
+  if (need == Need::key) return false;
   return std::any_of(keys.begin(), keys.end(), [&](const Key& key) {
     const DatabaseId id = keyspace_.impl_->id_of(key.database);
     Shard& shard = shard_of(key);
     const ShardPart* const part = shard.part(id);
     if (part == nullptr || part->away == 0) return false;
     const Shard::Found found = shard.find(id, key.name, key.hash);
-    return found && found.entry()->away() && !found.entry()->expired(now_);
+    if (!found || !found.entry()->away() || found.entry()->expired(now_)) return false;
+    return need == Need::value || found.entry()->changed_field() != 0;
   });
 }
 
@@ -131,7 +133,7 @@ std::optional<Error> Transaction::learn(const Key& key) {
   const Shard::Found found = shard_of(key).find(id, key.name, key.hash);
   if (found && found.entry()->away()) {
     return impl.cold_reader->read_away_now(
-        {id, std::string(key.name), found.entry()->left_at()},
+        ColdReader::Wanted::value_of(id, *found.entry()),
         [&](const ColdReader::Wanted& wanted, Result<Entry*> value) {
           return impl.bring_back_held(wanted, key.hash, std::move(value));
         });

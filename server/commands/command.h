@@ -68,13 +68,14 @@ enum Flags : std::uint64_t {
   // EXEC it answers at once. See Call::may_wait().
   kBlocking = 1ull << 40,
   // --- scripts ---
-  kGrows = 1ull << 35,           // takes more than the keys it names: runs in a growing Transaction
+  kGrows = 1ull << 35,  // takes more than the keys it names: runs in a growing Transaction
   kNoMandatoryKeys = 1ull << 36,  // COMMAND INFO only
   kSaysItself = 1ull << 43,       // looks for itself whether CLIENT PAUSE WRITE means it
   // --- values that are away ---
   // Asks no more of its keys than whether they are there, of what type and until when; whatever it
   // writes, it writes whole. With one of the options of its keys (SET ... GET) it does need values.
   kKeysOnly = 1ull << 44,
+  kMovesDeadlines = 1ull << 45,  // the only thing it writes, and it is kKeysOnly otherwise
 };
 constexpr Flags operator|(Flags a, Flags b) {
   return static_cast<Flags>(static_cast<std::uint64_t>(a) | static_cast<std::uint64_t>(b));

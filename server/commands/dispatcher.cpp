@@ -290,7 +290,7 @@ Dispatcher::Outcome Dispatcher::wait_for_keys(Request& request) {
 }
 
 bool Dispatcher::lacks_values(const Request& request, Transaction& transaction) const {
-  return needs_values(*request.command, request.words) && transaction.lacks_value(keys_);
+  return transaction.lacks(keys_, need_of(*request.command, request.words));
 }
 
 // Done, without a reply: they are not away any more. Whatever had to wait once for values comes

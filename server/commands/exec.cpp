@@ -179,16 +179,20 @@ bool Dispatcher::queue_lacks_values(Request& request, Transaction& transaction) 
   const bool everywhere = multi.any(kSelects | kAllShards);
   value_keys_.clear();
   for (const QueuedRequest& queued : multi.queued()) {
-    if (!needs_values(queued.command(), queued.words())) continue;
+    const Need need = need_of(queued.command(), queued.words());
+    if (need == Need::key) continue;
+    const auto add = [&](const Key& key) {
+      if (transaction.lacks({&key, 1}, need)) value_keys_.push_back(key);
+    };
     for_each_key(queued.command(), queued.words(), [&](std::string_view name, KeyUse) {
       Key key = services_.keyspace.key(request.connection.database, name);
-      if (!everywhere) return value_keys_.push_back(key);
+      if (!everywhere) return add(key);
       for (key.database = 0; key.database < services_.keyspace.databases(); ++key.database) {
-        value_keys_.push_back(key);
+        add(key);
       }
     });
   }
-  return transaction.lacks_value(value_keys_);
+  return !value_keys_.empty();
 }
 
 // All that it needs is read before it begins anew.

@@ -9,6 +9,7 @@
 
 #include "protocol/request_parser.h"
 #include "server/base/numbers.h"
+#include "server/cache/key.h"
 #include "server/commands/command.h"
 
 namespace sojourn::server {
@@ -61,10 +62,12 @@ inline bool lacks_key_option(const Command& command, protocol::Words words) {
                       [&](std::string_view word) { return is_one_of(word, options); });
 }
 
-// Whether this request needs what its keys hold.
-inline bool needs_values(const Command& command, protocol::Words words) {
-  if ((command.flags & kKeysOnly) == 0) return true;
-  return !command.keys.options.empty() && !lacks_key_option(command, words);
+// What this request needs of its keys.
+inline Need need_of(const Command& command, protocol::Words words) {
+  if ((command.flags & kMovesDeadlines) != 0) return Need::touch;
+  if ((command.flags & kKeysOnly) == 0) return Need::value;
+  const bool option = !command.keys.options.empty() && !lacks_key_option(command, words);
+  return option ? Need::value : Need::key;
 }
 
 // for_each_key with what this very request does with its keys: less than the row says, if it goes

@@ -127,10 +127,10 @@ bool ScriptCalls::take_keys(Request& request) {
     keys_.push_back(keyspace.key(connection_->database, name));
   });
   if (has(command, kAllShards)) transaction_.hold_all();
-  const bool value = needs_values(command, request.words);
+  const Need need = need_of(command, request.words);
   for (const Key& key : keys_) {
     transaction_.hold(key);
-    if (!know(key, value, request)) return false;
+    if (!know(key, need, request)) return false;
   }
   if (has(command, kWholeKeyspace) && !know_everywhere(request)) return false;
   if (has(command, kWrite)) {
@@ -148,10 +148,9 @@ bool ScriptCalls::take_keys(Request& request) {
 // place where a worker waits for a disk. The server has not read all it has then, or has not room
 // for all; the script has changed something, or has begun again often enough; and now asks for a
 // key that it did not declare.
-bool ScriptCalls::know(const Key& key, bool value, Request& request) {
+bool ScriptCalls::know(const Key& key, Need need, Request& request) {
   const bool known = transaction_.knows(key);
-  const bool away =
-      known && value && services_.keyspace.any_away() && transaction_.lacks_value({&key, 1});
+  const bool away = known && services_.keyspace.any_away() && transaction_.lacks({&key, 1}, need);
   if (known && !away) [[likely]]
     return true;
   if (may_begin_again() && (!away || limits_.reads < kReadsMax)) {
@@ -175,7 +174,7 @@ bool ScriptCalls::know_everywhere(Request& request) {
   for (std::uint16_t database = 0; database < databases; ++database) {
     for (Key key : keys_) {
       key.database = database;
-      if (!know(key, false, request)) return false;
+      if (!know(key, Need::key, request)) return false;
     }
   }
   return true;

@@ -60,7 +60,7 @@ class ScriptCalls : public ScriptHost {
   bool permitted(Request& request);
   bool take_keys(Request& request);
   bool may_begin_again() const { return !acted_ && limits_.may_run_again; }
-  bool know(const Key& key, bool value, Request& request);
+  bool know(const Key& key, Need need, Request& request);
   bool know_everywhere(Request& request);
   bool give_up_for(Missing missing, Request& request);
 

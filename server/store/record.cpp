@@ -18,6 +18,7 @@ static_assert(std::endian::native == std::endian::little, "rows are little-endia
 constexpr std::uint8_t kFormat = 1;
 constexpr std::size_t kChecksumBytes = 8;
 constexpr std::size_t kFieldDeadlineBytes = 16;  // deadline, checksum
+constexpr std::size_t kTouchHeadBytes = 16;      // version, deadline
 constexpr std::size_t kOwnerBytesMax = 255;
 
 // What stands in a head beside the fields every record has.
@@ -205,15 +206,14 @@ Result<Record> decode_record(std::string_view row_key, std::string_view row) {
   return record;
 }
 
-std::array<char, 24> encode_touch(std::string_view row_key_prefix, std::string_view row_key,
-                                  const Touch& touch) {
+TouchEnvelope::TouchEnvelope(std::string_view row_key_prefix, std::string_view row_key,
+                             const Touch& touch) {
   CHECK(row_key_prefix.size() == sizeof(DatabaseId));
-  std::array<char, 24> row;
-  Writer writer(row.data());
-  writer.number(touch.version);
-  writer.time(touch.deadline);
-  writer.number(checksum(RowKind::touch, row_key_prefix, row_key, view(row).substr(0, 16), {}));
-  return row;
+  Writer head(head_.data());
+  head.number(touch.version);
+  head.time(touch.deadline);
+  Writer(tail_.data())
+      .number(checksum(RowKind::touch, row_key_prefix, row_key, this->head(), touch.field));
 }
 
 Result<Touch> decode_touch(std::string_view row_key, std::string_view row) {
@@ -222,15 +222,18 @@ Result<Touch> decode_touch(std::string_view row_key, std::string_view row) {
     return damaged(fmt::format("a touch's row key has {} bytes, too few for a database number",
                                row_key.size()));
   }
-  if (row.size() != 24) return damaged(fmt::format("a touch has {} bytes, not 24", row.size()));
-  if (checksum(RowKind::touch, row_key.substr(0, sizeof(DatabaseId)), key->key, row.substr(0, 16),
-               {}) != stored_checksum(row)) {
-    return damaged("a touch does not match its checksum");
+  if (row.size() < kTouchHeadBytes + kChecksumBytes) {
+    return damaged(fmt::format("a touch has {} bytes, too few for what each has", row.size()));
   }
   Reader reader(row);
   Touch touch;
   touch.version = reader.number();
   touch.deadline = reader.time();
+  touch.field = reader.rest().substr(0, reader.rest().size() - kChecksumBytes);
+  if (checksum(RowKind::touch, row_key.substr(0, sizeof(DatabaseId)), key->key,
+               row.substr(0, kTouchHeadBytes), touch.field) != stored_checksum(row)) {
+    return damaged("a touch does not match its checksum");
+  }
   return touch;
 }
 

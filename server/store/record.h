@@ -55,14 +55,25 @@ class RecordEnvelope {
 // Fails with Errc::damaged, saying what does not fit. Never reads outside `row`, whatever it holds.
 Result<Record> decode_record(std::string_view row_key, std::string_view row);
 
-// A row of Column::touches: `deadline` holds from `version` on, that is if it is greater than the
-// record's version.
+// A row of Column::touches: what it says holds from `version` on, that is if it is greater than the
+// record's version. `field` is the one field of a small hash that has changed since the record was
+// written, packed as it is in the record; empty when none has.
 struct Touch {
   std::uint64_t version = 0;
   Time deadline = kNever;
+  std::string_view field = {};
 };
-std::array<char, 24> encode_touch(std::string_view row_key_prefix, std::string_view row_key,
-                                  const Touch& touch);  // version, deadline, checksum
+// The bytes around a touch's field: row = head (version, deadline) + field + tail (checksum).
+class TouchEnvelope {
+ public:
+  TouchEnvelope(std::string_view row_key_prefix, std::string_view row_key, const Touch& touch);
+  std::string_view head() const { return {head_.data(), head_.size()}; }
+  std::string_view tail() const { return {tail_.data(), tail_.size()}; }
+
+ private:
+  std::array<char, 16> head_;
+  std::array<char, 8> tail_;
+};
 Result<Touch> decode_touch(std::string_view row_key, std::string_view row);
 
 // A row of Column::fields: value + checksum (8 bytes).

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "server/cache/packed_hash.h"
 #include "server/store/record.h"
 #include "tests/fuzz/expect.h"
 
@@ -46,7 +47,7 @@ void decode_as_it_is(std::string_view row_key, std::string_view row) {
     EXPECT(record.error().code == Errc::damaged && !record.error().detail.empty());
   }
   if (const auto field = decode_field(row_key, row)) EXPECT(within(*field, row));
-  (void)decode_touch(row_key, row);
+  if (const auto touch = decode_touch(row_key, row)) EXPECT(within(touch->field, row));
   (void)decode_field_deadline(row_key, row);
   const auto split = split_row_key(row_key);
   EXPECT(split.has_value() == (row_key.size() >= 4));
@@ -73,6 +74,11 @@ class Bytes {
   std::string_view rest_;
 };
 
+void turn_a_bit(std::string& row, std::uint64_t choice) {
+  const std::size_t bit = static_cast<std::size_t>(choice) % (8 * row.size());
+  row[bit / 8] = static_cast<char>(row[bit / 8] ^ (1 << (bit % 8)));
+}
+
 // A record made of the bytes must come back as it was, and not at all when one bit of it has
 // turned.
 void round_trip(std::string_view row_key, std::string_view bytes) {
@@ -94,9 +100,25 @@ void round_trip(std::string_view row_key, std::string_view bytes) {
   std::string row = joined({envelope.head(), record.value, envelope.tail()});
   const auto decoded = decode_record(row_key, row);
   EXPECT(decoded && same(*decoded, record));
-  const std::size_t bit = static_cast<std::size_t>(choice) % (8 * row.size());
-  row[bit / 8] = static_cast<char>(row[bit / 8] ^ (1 << (bit % 8)));
+  turn_a_bit(row, choice);
   EXPECT(!decode_record(row_key, row));
+
+  const Touch touch{record.version, record.deadline, record.value};
+  const TouchEnvelope around(row_key.substr(0, 4), row_key.substr(4), touch);
+  std::string touch_row = joined({around.head(), touch.field, around.tail()});
+  const auto touched = decode_touch(row_key, touch_row);
+  EXPECT(touched && touched->version == touch.version && touched->deadline == touch.deadline &&
+         touched->field == touch.field);
+  turn_a_bit(touch_row, choice);
+  EXPECT(!decode_touch(row_key, touch_row));
+}
+
+// A changed field comes into a packed hash, or it does not belong there; nothing is read outside.
+void patch(const std::string& packed, const std::string& piece) {
+  const auto patched = packed_hash::patched(packed, piece);
+  if (!patched) return;
+  EXPECT(packed_hash::piece(patched->packed, patched->number) == piece);
+  EXPECT(packed_hash::well_formed(patched->packed) == packed_hash::well_formed(packed));
 }
 
 }  // namespace
@@ -111,5 +133,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string row(rest.substr(key_bytes));
   decode_as_it_is(row_key, row);
   round_trip(row_key, row);
+  patch(row, row_key);
   return 0;
 }

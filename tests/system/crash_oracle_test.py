@@ -123,7 +123,7 @@ class Writer:
             (4, lambda: SetKeepingDeadline(pick(STRINGS), self.value())),
             (3, lambda: Append(f"a:{dice.randrange(5)}", b"%d," % dice.randrange(1000))),
             (12, lambda: Increment(pick(COUNTERS))),
-            (10, lambda: SetFields(pick(HASHES), self.fields(8, 2))),
+            (10, lambda: SetFields(pick(HASHES), self.fields(8, dice.choice((1, 1, 2))))),
             (10, lambda: SetFields(pick(LARGE_HASHES), self.fields(150, 6))),
             (4, lambda: DeleteFields(pick(hashes), list(self.fields(150, 5)))),
             (4, lambda: Delete([pick(STRINGS), pick(STRINGS + hashes), f"a:{dice.randrange(5)}"])),

@@ -218,7 +218,11 @@ class SessionsAtPowerLoss : public KeyspaceTest, public ::testing::WithParamInte
   JournalPosition put_fields(Model& model, const std::string& name) {
     auto& fields = model[name].fields;
     std::map<std::string, std::string> fresh;
-    for (std::size_t i = 0; i < 8; ++i) fresh[field()] = value();
+    if (!fields.empty() && roll(3) == 0) {
+      fresh[fields.begin()->first] = value();  // again and again the same one, alone
+    } else {
+      for (std::size_t i = 0; i < 8; ++i) fresh[field()] = value();
+    }
     const Key k = key(name);
     Doing tx(*this, {&k, 1});
     using FieldDeadline = Transaction::FieldDeadline;

@@ -32,7 +32,7 @@ class SpillingTest : public KeyspaceTest {
   bool is_away(const std::string& name, std::uint16_t database = 0) {
     const Key k = keyspace_->key(database, name);
     Transaction tx(*keyspace_, {&k, 1}, clock_.now());
-    return tx.lacks_value({&k, 1});
+    return tx.lacks({&k, 1}, Need::value);
   }
   void spill_all() {
     ASSERT_TRUE(journal_->flush());
@@ -68,7 +68,7 @@ class SpillingTest : public KeyspaceTest {
       const Key k = keyspace_->key(database, name);
       {
         Transaction tx(*keyspace_, {&k, 1}, clock_.now());
-        if (!tx.lacks_value({&k, 1})) {
+        if (!tx.lacks({&k, 1}, Need::value)) {
           const Entry* const entry = tx.find(k);
           return entry == nullptr ? "(nil)" : std::string(entry->string());
         }

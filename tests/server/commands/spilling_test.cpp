@@ -99,6 +99,31 @@ TEST_F(Spilling, WhatNeedsNoValueReadsNone) {
   EXPECT_EQ(run("MEMORY USAGE s:11").substr(0, 9), "(integer)");
 }
 
+// The row in which the new deadline is written has the field, too.
+TEST_F(Spilling, AnotherDeadlineOfAHashWithAChangedFieldNeedsItsValue) {
+  for (const std::string name : {"h:1", "h:2", "h:3", "h:4"}) {
+    run("HSET " + name + " used 1000 data " + kLong);
+    run("HSET " + name + " used 2000");
+  }
+  spill();
+  EXPECT_EQ(reads_of("TTL h:1", "(integer) -1"), 0u);
+  EXPECT_EQ(reads_of("EXPIRE h:1 100", "(integer) 1"), 1u);
+  run("MULTI");
+  run("EXPIRE h:2 100");
+  run("EXPIRE s:2 100");
+  EXPECT_EQ(reads_of("EXEC", "1) (integer) 1\n2) (integer) 1"), 1u);
+  EXPECT_EQ(reads_of("EVAL \"return redis.call('pexpire', 'h:3', 100000)\" 0", "(integer) 1"), 1u);
+  EXPECT_EQ(reads_of("PERSIST h:1", "(integer) 1"), 0u);
+  EXPECT_EQ(reads_of("DEL h:4", "(integer) 1"), 0u);
+  restart();
+  for (const std::string name : {"h:1", "h:2", "h:3"}) {
+    EXPECT_EQ(run("HGET " + name + " used"), "2000") << name;
+  }
+  EXPECT_EQ(run("TTL h:1"), "(integer) -1");
+  EXPECT_EQ(run("TTL h:2"), "(integer) 100");
+  EXPECT_EQ(run("EXISTS h:4"), "(integer) 0");
+}
+
 TEST_F(Spilling, IsSeenInNoWalkOverAllKeys) {
   const std::uint64_t before = keyspace->brought_back();
   EXPECT_NE(run("KEYS s:1"), "(empty array)");

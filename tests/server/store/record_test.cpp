@@ -128,6 +128,14 @@ TEST(Record, NamesAFormatThatIsNewer) {
   EXPECT_THAT(decoded.error().detail, HasSubstr("knows format 1"));
 }
 
+std::string encode(std::string_view prefix, std::string_view key, const Touch& touch) {
+  const TouchEnvelope envelope(prefix, key, touch);
+  std::string row(envelope.head());
+  row += touch.field;
+  row += envelope.tail();
+  return row;
+}
+
 TEST(Record, TellsNobodyWhichKeyItWas) {
   std::string row = encode(full_record(), "s:secret");
   row.back() ^= 1;
@@ -137,20 +145,25 @@ TEST(Record, TellsNobodyWhichKeyItWas) {
 }
 
 TEST(Touch, ComesBackAsItWasWrittenAndNotWhenDamaged) {
-  const Touch touch{99, from_unix_ms(1'700'000'000'000)};
-  const std::string row = text(encode_touch(kDatabase, "s:1", touch));
-  const auto decoded = decode_touch(kRowKey, row);
-  ASSERT_TRUE(decoded);
-  EXPECT_EQ(decoded->version, 99u);
-  EXPECT_EQ(decoded->deadline, touch.deadline);
-  for (std::size_t bit = 0; bit < 8 * row.size(); ++bit) {
-    std::string turned = row;
-    turned[bit / 8] = static_cast<char>(turned[bit / 8] ^ (1 << (bit % 8)));
-    EXPECT_FALSE(decode_touch(kRowKey, turned)) << "bit " << bit;
+  for (const std::string_view field : {"", "a changed field"}) {
+    const Touch touch{99, from_unix_ms(1'700'000'000'000), field};
+    const std::string row = encode(kDatabase, "s:1", touch);
+    const auto decoded = decode_touch(kRowKey, row);
+    ASSERT_TRUE(decoded);
+    EXPECT_EQ(decoded->version, 99u);
+    EXPECT_EQ(decoded->deadline, touch.deadline);
+    EXPECT_EQ(decoded->field, field);
+    for (std::size_t bit = 0; bit < 8 * row.size(); ++bit) {
+      std::string turned = row;
+      turned[bit / 8] = static_cast<char>(turned[bit / 8] ^ (1 << (bit % 8)));
+      EXPECT_FALSE(decode_touch(kRowKey, turned)) << "bit " << bit;
+    }
+    for (std::size_t size = 0; size < row.size(); ++size) {
+      EXPECT_FALSE(decode_touch(kRowKey, std::string_view(row).substr(0, size))) << size;
+    }
+    EXPECT_FALSE(decode_touch(kDatabase + "s:2", row));
+    EXPECT_FALSE(decode_touch("abc", row));
   }
-  EXPECT_FALSE(decode_touch(kDatabase + "s:2", row));
-  EXPECT_FALSE(decode_touch(kRowKey, row.substr(0, 23)));
-  EXPECT_FALSE(decode_touch("abc", row));
 }
 
 TEST(Field, ComesBackAsItWasWrittenAndNotWhenDamaged) {
@@ -190,7 +203,7 @@ TEST(FieldDeadline, ComesBackAsItWasWrittenAndNotWhenDamaged) {
 TEST(Row, IsNeverTakenForOneOfAnotherKind) {
   // A field whose bytes are those of a touch, under a row key that both could have.
   const std::string key = text(collection_prefix(1)) + "x";
-  const std::string touch = text(encode_touch(key.substr(0, 4), key.substr(4), {1, kNever}));
+  const std::string touch = encode(key.substr(0, 4), key.substr(4), Touch{1, kNever, {}});
   EXPECT_TRUE(decode_touch(key, touch));
   EXPECT_FALSE(decode_field(key, touch));
   // A value of eight bytes, and a deadline of the same ones.

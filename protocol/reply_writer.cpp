@@ -19,8 +19,10 @@ void append_line(std::string& out, std::string_view text) {
   out.append("\r\n", 2);
 }
 
+// Room for all of it first: else the last two bytes would have a large one copied once more.
 void append_bulk(std::string& out, std::string_view bytes) {
   append_header(out, '$', bytes.size());
+  if (out.capacity() - out.size() < bytes.size() + 2) out.reserve(out.size() + bytes.size() + 2);
   out.append(bytes).append("\r\n", 2);
 }
 

@@ -10,9 +10,10 @@ namespace {
 
 using Steady = std::chrono::steady_clock;
 
-// Batches kept for reuse; one that a large unit made much larger is not kept.
+// Batches kept for reuse, those of large values, too: their pages are dear to get anew. One that
+// was larger than this is not kept.
 constexpr std::size_t kSpareBatches = 2;
-constexpr std::size_t kSpareBytesMax = 1024 * 1024;
+constexpr std::size_t kSpareBytesMax = 16 * 1024 * 1024;
 // How often the worker who writes looks again before he leaves the rest to the committer.
 constexpr int kInlineRounds = 2;
 

@@ -22,8 +22,19 @@ class Parts {
 
 }  // namespace
 
+// A WriteBatch appends piece by piece to a string, and has no way to make room in it: the piece
+// behind a large value would have all of it copied once more.
+void RocksBatch::make_room(Pieces value) {
+  std::size_t bytes = 0;
+  for (const std::string_view piece : value) bytes += piece.size();
+  if (bytes < kLargeBytes) return;
+  auto& rows = const_cast<std::string&>(batch_.Data());
+  rows.reserve(rows.size() + bytes + kLargeBytes);
+}
+
 // A WriteBatch fails only past limits it was not given, or for a column of another database.
 void RocksBatch::put(Column column, Pieces key, Pieces value) {
+  make_room(value);
   CHECK(batch_.Put(handle(column), Parts(key).parts(), Parts(value).parts()).ok());
 }
 

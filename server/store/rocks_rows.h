@@ -30,6 +30,9 @@ class RocksBatch : public Batch {
   rocksdb::WriteBatch& rows() { return batch_; }
 
  private:
+  static constexpr std::size_t kLargeBytes = 64 * 1024;
+
+  void make_room(Pieces value);
   rocksdb::ColumnFamilyHandle* handle(Column column) const {
     return columns_[static_cast<std::size_t>(column)];
   }

@@ -19,7 +19,7 @@ Entry* Entry::make(SlabHeap& heap, std::string_view key, std::size_t value_bytes
   entry->type_ = static_cast<std::uint64_t>(ValueType::string);
   entry->form_ = entry->large_ = 0;
   entry->dirty_ = entry->touch_row_ = entry->timed_ = entry->away_ = 0;
-  entry->lag_ = entry->changed_field_ = entry->unused_ = 0;
+  entry->lag_ = entry->changed_field_ = entry->touch_due_ = 0;
   entry->version_ = 0;
   entry->long_sizes_ = long_sizes;
   entry->created_s_ = entry->used_s_ = 0;
@@ -47,7 +47,8 @@ void Entry::set_sizes(std::size_t key_bytes, std::size_t value_bytes) {
 }
 
 Entry* Entry::make_away(SlabHeap& heap, const Entry& entry) {
-  CHECK(!entry.away_ && !entry.timed_ && !entry.large_ && !entry.dirty_ && entry.present());
+  CHECK(!entry.away_ && !entry.timed_ && !entry.large_ && entry.present());
+  CHECK(!entry.dirty_ && !entry.touch_due_);
   const std::uint64_t left_at = entry.version_;
   Entry* const away = make(heap, entry.key(), sizeof left_at);
   std::memcpy(away->value_data(), &left_at, sizeof left_at);
@@ -104,6 +105,7 @@ void Entry::take_properties(const Entry& other) {
   dirty_ = other.dirty_;
   lag_ = other.lag_;
   touch_row_ = other.touch_row_;
+  touch_due_ = other.touch_due_;
   changed_field_ = other.changed_field_;
   version_ = other.version_;
   created_s_ = other.created_s_;

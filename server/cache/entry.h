@@ -101,8 +101,10 @@ class Entry {
   std::size_t value_bytes() const { return sizes().value; }
 
   void set_type(ValueType type) { type_ = static_cast<std::uint64_t>(type); }
+  // One beyond the latest an entry can hold, in 280 thousand years, is kept as that one.
+  static constexpr Time kLatestDeadline = Time(Millis((std::int64_t{1} << 53) - 2));
   void set_deadline(Time deadline) {
-    deadline_ = deadline == kNever ? kNoDeadline : unix_ms(deadline);
+    deadline_ = deadline == kNever ? kNoDeadline : unix_ms(std::min(deadline, kLatestDeadline));
   }
   void set_version(std::uint64_t version) { version_ = version; }
   void set_created(Time time) { created_s_ = seconds(time); }
@@ -146,16 +148,18 @@ class Entry {
   // Changed in the transaction that holds it, not in the journal yet.
   bool dirty() const { return dirty_; }
   void set_dirty(bool on) { dirty_ = on; }
-  // How far behind its deadline the one on disk may be, at most; a crash ends the session so much
-  // early.
-  static constexpr Millis kLagMax{1000};
-  Millis lag() const { return Millis(lag_ * kLagUnitMs); }
-  void set_lag(Millis lag) {
-    lag_ = (static_cast<std::uint64_t>(lag.count()) + kLagUnitMs - 1) / kLagUnitMs;
-  }
+  // How far behind its deadline the one on disk is, as a difference of ticks; a crash ends the
+  // session so much early: up to a second.
+  static constexpr std::int64_t kLagMax = 49;
+  static std::int64_t tick_of(Time deadline) { return unix_ms(deadline) / kTickMs; }
+  std::int64_t lag() const { return static_cast<std::int64_t>(lag_); }
+  void set_lag(std::int64_t ticks) { lag_ = static_cast<std::uint64_t>(ticks); }
   // There may be a row in Column::touches for it.
   bool touch_row() const { return touch_row_; }
   void set_touch_row(bool on) { touch_row_ = on; }
+  // The transaction that holds it will write such a row, unless it writes the record.
+  bool touch_due() const { return touch_due_; }
+  void set_touch_due(bool on) { touch_due_ = on; }
   // Which field of a small hash is newer than the record on disk, counted from 1 in their order;
   // it stands in the touch row. 0: none is.
   static constexpr std::size_t kChangedFieldMax = 31;
@@ -168,7 +172,7 @@ class Entry {
   Entry() = default;
 
   static constexpr std::int64_t kNoDeadline = (std::int64_t{1} << 53) - 1;
-  static constexpr std::uint64_t kLagUnitMs = 20;
+  static constexpr std::int64_t kTickMs = 20;
   struct Sizes {
     std::uint32_t key;
     std::uint32_t value;
@@ -209,7 +213,7 @@ class Entry {
   static constexpr unsigned char kSpecialFlags = 0b1100'0100;
   std::int64_t deadline_ : 54;
   std::uint64_t long_sizes_ : 1;
-  std::uint64_t unused_ : 1;
+  std::uint64_t touch_due_ : 1;
   std::uint64_t type_ : 3;
   std::uint64_t form_ : 2;
   std::uint64_t large_ : 1;
@@ -224,8 +228,5 @@ class Entry {
   std::uint32_t used_s_;
 };
 static_assert(sizeof(Entry) == 24);
-
-// The latest deadline an entry can hold, in 280 thousand years; later ones are kept as this one.
-inline constexpr Time kLatestDeadline = Time(Millis((std::int64_t{1} << 53) - 2));
 
 }  // namespace sojourn::server

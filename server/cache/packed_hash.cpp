@@ -82,7 +82,7 @@ std::optional<std::string_view> get(std::string_view packed, std::string_view fi
 std::optional<Place> find(std::string_view packed, std::string_view field) {
   Reader reader(packed);
   for (std::size_t number = 1; reader.next(); ++number) {
-    if (reader.name() == field) return Place{number, reader.value(), reader.piece().size()};
+    if (reader.name() == field) return Place{number, reader.piece(), reader.value()};
   }
   return std::nullopt;
 }
@@ -96,14 +96,12 @@ std::string_view piece(std::string_view packed, std::size_t number) {
 std::optional<Patched> patched(std::string_view packed, std::string_view piece) {
   const auto changed = Reader::of_piece(piece);
   if (!changed || is_timed(packed)) return std::nullopt;
-  Reader reader(packed);
-  for (std::size_t number = 1; reader.next(); ++number) {
-    if (reader.name() != changed->name()) continue;
-    std::string out(packed);
-    out.replace(reader.begin(), reader.piece().size(), piece);
-    return Patched{std::move(out), number};
-  }
-  return std::nullopt;
+  const auto place = find(packed, changed->name());
+  if (!place) return std::nullopt;
+  std::string out(packed);
+  out.replace(static_cast<std::size_t>(place->piece.data() - packed.data()), place->piece.size(),
+              piece);
+  return Patched{std::move(out), place->number};
 }
 
 std::pair<std::string, bool> with(std::string_view packed, std::string_view field,

@@ -63,12 +63,12 @@ std::optional<std::string_view> get(std::string_view packed, std::string_view fi
 
 // Where a field is. Not for the timed form, nor is what takes or gives pieces.
 struct Place {
-  std::size_t number;  // from 1, in their order
+  std::size_t number;      // from 1, in their order
+  std::string_view piece;  // name and value, each with its size
   std::string_view value;
-  std::size_t piece_bytes;
 };
 std::optional<Place> find(std::string_view packed, std::string_view field);
-// The bytes of the field of this number: name and value, each with its size. It must be there.
+// The piece of this number, which must be there.
 std::string_view piece(std::string_view packed, std::size_t number);
 // The bytes with this piece in place of that of the field it names, and the number of that; nullopt
 // when there is none, or the piece is not a field.

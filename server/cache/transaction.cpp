@@ -111,7 +111,7 @@ void Transaction::mark_dirty(const Key& key, Entry& entry) {
 void Transaction::write_later(const Key& key, Entry& entry) {
   if (entry.dirty()) {
     // Who has read it in the midst of these commands is to be told of this change, too.
-    if (readers_ != nullptr) changes_.push_back({.kind = Change::Kind::small_touch, .key = key});
+    if (readers_ != nullptr) changes_.push_back({.kind = Change::Kind::touch, .key = key});
     return;
   }
   entry.set_dirty(true);
@@ -120,7 +120,7 @@ void Transaction::write_later(const Key& key, Entry& entry) {
 
 void Transaction::put_string(const Key& key, std::string_view value, Time deadline,
                              StringForm form) {
-  deadline = deadline == kNever ? kNever : std::min(deadline, kLatestDeadline);
+  deadline = deadline == kNever ? kNever : std::min(deadline, Entry::kLatestDeadline);
   Shard& shard = shard_of(key);
   const Shard::Found found = look_up(key);
   if (deadline <= now_) {
@@ -172,7 +172,7 @@ bool Transaction::erase(const Key& key) {
 }
 
 void Transaction::set_deadline(const Key& key, Time deadline) {
-  deadline = deadline == kNever ? kNever : std::min(deadline, kLatestDeadline);
+  deadline = deadline == kNever ? kNever : std::min(deadline, Entry::kLatestDeadline);
   const Shard::Found found = look_up(key);
   CHECK(found);
   asked_for_ = true;
@@ -181,7 +181,7 @@ void Transaction::set_deadline(const Key& key, Time deadline) {
   const Time old = entry.deadline();
   if (old == deadline) {
     // A change all the same to who watches the key.
-    changes_.push_back({.kind = Change::Kind::small_touch, .key = key});
+    changes_.push_back({.kind = Change::Kind::touch, .key = key});
     return;
   }
   Shard::count(*found.part, entry, -1);
@@ -194,9 +194,14 @@ void Transaction::set_deadline(const Key& key, Time deadline) {
   // session then ends that much early, never late. So a session in use writes one row a second at
   // most.
   const bool later = old != kNever && deadline != kNever && deadline > old;
-  const bool small = later && deadline - old <= Entry::kLagMax - entry.lag();
-  entry.set_lag(small ? entry.lag() + (deadline - old) : Millis(0));
-  changes_.push_back({.kind = small ? Change::Kind::small_touch : Change::Kind::touch, .key = key});
+  const std::int64_t lag =
+      later ? entry.lag() + Entry::tick_of(deadline) - Entry::tick_of(old) : Entry::kLagMax + 1;
+  if (lag <= Entry::kLagMax) {
+    entry.set_lag(lag);
+  } else {
+    entry.set_touch_due(true);
+  }
+  changes_.push_back({.kind = Change::Kind::touch, .key = key});
 }
 
 // --- changes of two keys ---

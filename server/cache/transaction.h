@@ -173,13 +173,11 @@ class Transaction {
  private:
   struct Change {
     enum class Kind : std::uint8_t {
-      record,         // what the key holds now is to be written, if it holds anything
-      touch,          // the deadline alone
-      small_touch,    // the same, but not worth a row yet
-      changed_field,  // of a small hash: the one that Entry::changed_field() names
-      erased,         // the key's rows are to go
-      field,          // of a large collection
-      score,          // the same of a sorted set
+      record,  // what the key holds now is to be written, if it holds anything
+      touch,   // the deadline moved, or Entry::changed_field() did: a row if it is touch_due()
+      erased,  // the key's rows are to go
+      field,   // of a large collection
+      score,   // the same of a sorted set
       all_fields,
       field_erased,
       field_deadline,  // of a field of `hash`: the one it has at the end

@@ -95,14 +95,17 @@ Entry& Transaction::change_field(const Key& key, const Shard::Found& found,
   }
   const bool alone = entry->changed_field() == 0 || entry->changed_field() == place.number;
   const bool shorter =
-      2 * (place.piece_bytes - place.value.size() + value.size()) < entry->value_bytes();
-  if (entry->dirty() || !alone || !shorter || place.number > Entry::kChangedFieldMax) {
+      2 * (place.piece.size() - place.value.size() + value.size()) < entry->value_bytes();
+  if (!alone || !shorter || place.number > Entry::kChangedFieldMax) {
     mark_dirty(key, *entry);
-  } else {
-    asked_for_ = true;
-    entry->set_changed_field(place.number);
-    changes_.push_back({.kind = Change::Kind::changed_field, .key = key});
+    return *entry;
   }
+  asked_for_ = true;
+  entry->set_changed_field(place.number);
+  // What is written is what it holds at the end: once is enough. But see write_later().
+  const bool due = entry->dirty() || entry->touch_due();
+  entry->set_touch_due(true);
+  if (!due || readers_ != nullptr) changes_.push_back({.kind = Change::Kind::touch, .key = key});
   return *entry;
 }
 

@@ -151,7 +151,8 @@ void Transaction::write_record(Journal::Unit& unit, const Change& change) {
   if (!found || !found.entry()->dirty()) return;
   Entry& entry = *found.entry();
   entry.set_dirty(false);
-  entry.set_lag(Millis(0));
+  entry.set_lag(0);
+  entry.set_touch_due(false);
   entry.set_changed_field(0);
   entry.set_version(unit.next_version());
   if (!impl.journal.enabled()) return;
@@ -171,23 +172,21 @@ void Transaction::write_record(Journal::Unit& unit, const Change& change) {
 // The key changed, but not its record: its deadline moved, or a field did.
 void Transaction::write_touch(Journal::Unit& unit, const Change& change) {
   using Kind = Change::Kind;
-  const bool touch = change.kind == Kind::touch || change.kind == Kind::small_touch ||
-                     change.kind == Kind::changed_field;
-  const bool field = change.kind == Kind::field || change.kind == Kind::score ||
-                     change.kind == Kind::field_erased || change.kind == Kind::field_deadline;
-  if (!touch && !field) return;
+  if (change.kind != Kind::touch && change.kind != Kind::field && change.kind != Kind::score &&
+      change.kind != Kind::field_erased && change.kind != Kind::field_deadline) {
+    return;
+  }
   Keyspace::Impl& impl = *keyspace_.impl_;
   const DatabaseId id = id_of(change);
   const Shard::Found found = shard_of(change.key).find(id, change.key.name, change.key.hash);
   if (!found || !found.entry()->present()) return;
   Entry& entry = *found.entry();
   entry.set_version(unit.next_version());
-  // A record that was written meanwhile has the field, too.
-  const bool row = change.kind == Kind::touch ||
-                   (change.kind == Kind::changed_field && entry.changed_field() != 0);
-  if (!row || !impl.journal.enabled()) return;
+  if (!entry.touch_due()) return;
+  entry.set_touch_due(false);
+  entry.set_lag(0);
+  if (!impl.journal.enabled()) return;
   entry.set_touch_row(true);
-  entry.set_lag(Millis(0));
   Touch written{entry.version(), entry.deadline(), {}};
   if (const std::size_t number = entry.changed_field()) {
     written.field = packed_hash::piece(entry.value(), number);

@@ -75,7 +75,7 @@ enum Flags : std::uint64_t {
   // Asks no more of its keys than whether they are there, of what type and until when; whatever it
   // writes, it writes whole. With one of the options of its keys (SET ... GET) it does need values.
   kKeysOnly = 1ull << 44,
-  kMovesDeadlines = 1ull << 45,  // the only thing it writes, and it is kKeysOnly otherwise
+  kMovesDeadlines = 1ull << 45,  // one of those, and writes nothing else: see Need::touch
 };
 constexpr Flags operator|(Flags a, Flags b) {
   return static_cast<Flags>(static_cast<std::uint64_t>(a) | static_cast<std::uint64_t>(b));

@@ -18,12 +18,12 @@ TEST(Entry, HoldsKeysAndValuesOfAllSizes) {
       std::memcpy(entry->value_data(), value.data(), value_bytes);
       entry->set_version((std::uint64_t{1} << 51) - 1);
       entry->set_lag(Entry::kLagMax);
-      entry->set_deadline(kLatestDeadline);
+      entry->set_deadline(Entry::kLatestDeadline);
       EXPECT_EQ(entry->key(), key);
       EXPECT_EQ(entry->value(), value);
       EXPECT_EQ(entry->version(), (std::uint64_t{1} << 51) - 1);
       EXPECT_EQ(entry->lag(), Entry::kLagMax);
-      EXPECT_EQ(entry->deadline(), kLatestDeadline);
+      EXPECT_EQ(entry->deadline(), Entry::kLatestDeadline);
       EXPECT_EQ(entry->type(), ValueType::string);
       EXPECT_GE(entry->bytes(), 27 + key_bytes + value_bytes);
       Entry::free(heap, entry);
@@ -42,7 +42,7 @@ TEST(Entry, TakesTwentySevenBytesBesideKeyAndValue) {
 TEST(Entry, IsSpecialUnlessItHoldsAValueThatNeedsNoSecondLook) {
   SlabHeap heap;
   Entry* const entry = Entry::make(heap, "key", 100);
-  entry->set_deadline(kLatestDeadline);
+  entry->set_deadline(Entry::kLatestDeadline);
   entry->set_dirty(true);
   entry->set_form(FieldsForm::integers);
   for (const ValueType type :

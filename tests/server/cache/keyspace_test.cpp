@@ -379,5 +379,45 @@ TEST_F(KeyspaceTest, VersionsGrowWithEveryChange) {
   EXPECT_GT(version(), second);
 }
 
+// Whoever moves a deadline with each request, a little each time.
+TEST_F(KeyspaceTest, TouchesWriteARowASecond) {
+  put("a", "x", in(100s));
+  const auto row = [&] {
+    EXPECT_TRUE(journal_->flush());
+    auto walk = store_.walk(Column::touches);
+    (*walk)->seek({});
+    return (*walk)->valid() ? std::string((*walk)->value()) : "";
+  };
+  std::string last = row();
+  int written = 0;
+  for (int i = 0; i < 3000; ++i) {
+    advance(1ms);
+    set_deadline("a", in(100s));
+    const std::string now = row();
+    written += now != last;
+    last = now;
+  }
+  EXPECT_GE(written, 2);
+  EXPECT_LE(written, 4);
+  restart();
+  EXPECT_LE(deadline("a"), in(100s));
+  EXPECT_GT(deadline("a"), in(99s));
+}
+
+// Those that an earlier version could hold.
+TEST_F(KeyspaceTest, ADeadlineOnDiskThatIsTooFarAwayIsTheLatest) {
+  for (const int bits : {53, 54, 55, 62}) {
+    Record record;
+    record.deadline = from_unix_ms((std::int64_t{1} << bits) - 2 + (bits == 53 ? 1 : 0));
+    record.version = 1;
+    record.value = "x";
+    Journal::Unit(*journal_).put(1, "a" + std::to_string(bits), record);
+  }
+  restart();
+  for (const int bits : {53, 54, 55, 62}) {
+    EXPECT_EQ(deadline("a" + std::to_string(bits)), Entry::kLatestDeadline) << bits;
+  }
+}
+
 }  // namespace
 }  // namespace sojourn::server

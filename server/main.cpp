@@ -245,15 +245,14 @@ int serve(const Invocation& invocation, Config& config, const Registry& registry
                     .info = describe(invocation, *settings, clock),
                     .store = store->get(),
                     .users = std::move(users)};
-  config.on_change([&, policy = settings->maxmemory_policy](const Settings& changed) mutable {
+  config.on_change([&, nowhere = settings->spills_nowhere()](const Settings& changed) mutable {
     log.set_level(changed.loglevel);
     (*journal)->set_fsync(append_fsync(changed));
     raise_limits(log, changed);
     apply_encoding_limits(changed, **keyspace);
     services.gauges->share_memory(services);
-    const bool other_policy = policy != changed.maxmemory_policy;
-    policy = changed.maxmemory_policy;
-    if (other_policy && policy == kSpill && !*store) log.warning("{}", kNothingToSpillTo);
+    const bool told = std::exchange(nowhere, changed.spills_nowhere());
+    if (nowhere && !told) log.warning("{}", kNothingToSpillTo);
     follow_key_event_settings(services, changed);
     follow_user_settings(*services.users, changed);
   });

@@ -81,10 +81,10 @@ void memory_doctor(Call& call) {
   const std::uint64_t most = services.config.current()->maxmemory;
   std::string advice;
   if (most != 0 && used > most / 10 * 9) {
-    advice += fmt::format(
-        "Sojourn uses {} of the {} that maxmemory allows: beyond it, writes are "
-        "refused. ",
-        human_bytes(used), human_bytes(most));
+    advice += fmt::format("Sojourn uses {} of the {} that maxmemory allows: beyond it, {}. ",
+                          human_bytes(used), human_bytes(most),
+                          services.keyspace.spills() ? "values that are not used are on disk only"
+                                                     : "writes are refused");
   }
   if (!services.keyspace.warm()) {
     advice += "Sessions are still being loaded from disk: memory will grow until all are. ";

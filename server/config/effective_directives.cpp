@@ -270,9 +270,8 @@ constexpr Directive kDirectives[] = {
     setting<&Settings::maxmemory_policy>(
         "maxmemory-policy", choice(kPolicies),
         "What is done at maxmemory. spill: the values used longest ago leave RAM, and are read "
-        "from "
-        "disk when they are asked for. Else writes are refused; whatever the name, no session is "
-        "evicted."),
+        "from disk when they are asked for. Else writes are refused; whatever the name, no session "
+        "is evicted."),
     // What OBJECT ENCODING tells: nothing else depends on it
     setting<&Settings::hash_max_listpack_entries>("hash-max-listpack-entries", number(0, kLongMax),
                                                   "Fields up to which a hash tells \"listpack\".",

@@ -42,9 +42,8 @@ std::vector<std::string> notes_for(std::span<const Directive* const> given,
         "appendonly no: nothing is kept on disk, by snapshots neither; every session ends with "
         "this process");
   }
-  if (settings.maxmemory_policy == kSpill) {
-    if (!settings.appendonly) notes.push_back(std::string(kNothingToSpillTo));
-  } else if (settings.maxmemory_policy != "noeviction") {
+  if (settings.spills_nowhere()) notes.push_back(std::string(kNothingToSpillTo));
+  if (settings.maxmemory_policy != kSpill && settings.maxmemory_policy != "noeviction") {
     notes.push_back(fmt::format(
         "maxmemory-policy {}: no session is evicted; at maxmemory writes are refused, as with "
         "noeviction",

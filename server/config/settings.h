@@ -33,6 +33,10 @@ struct Settings {
   // Where a file that a setting names is: as in Redis, a relative name starts at `dir`. Of an empty
   // name, empty.
   std::string path_of(const std::string& name) const;
+  // Values are to leave RAM, but there is no disk they could be read from.
+  bool spills_nowhere() const {
+    return maxmemory != 0 && maxmemory_policy == kSpill && !appendonly;
+  }
 
   // network
   std::vector<std::string> bind{"127.0.0.1", "-::1"};  // a leading '-': may be absent
@@ -91,7 +95,7 @@ struct Settings {
   Fsync appendfsync = Fsync::everysec;
   // memory
   std::uint64_t maxmemory = 0;                     // 0: no bound
-  std::string maxmemory_policy = "noeviction";     // or kSpill; Redis's other ones do as this does
+  std::string maxmemory_policy{kSpill};            // Redis's all do as its noeviction does
   std::size_t journal_budget = 64u * 1024 * 1024;  // ours
   // what OBJECT ENCODING tells of a collection
   std::uint64_t hash_max_listpack_entries = 512;

@@ -27,7 +27,7 @@ TEST(ConfigGet, AnswersWhatClientsAsk) {
   EXPECT_EQ(value_of(config, "replica-read-only"), "yes");
   EXPECT_EQ(value_of(config, "notify-keyspace-events"), "");
   EXPECT_EQ(value_of(config, "appendonly"), "yes");
-  EXPECT_EQ(value_of(config, "maxmemory-policy"), "noeviction");
+  EXPECT_EQ(value_of(config, "maxmemory-policy"), "spill");
   EXPECT_EQ(value_of(config, "proto-max-bulk-len"), "536870912");
 }
 
@@ -35,7 +35,7 @@ TEST(ConfigGet, TakesSeveralPatternsAndGivesNoNameTwice) {
   const Config config;
   EXPECT_THAT(
       get(config, {"maxmemory", "MAXMEM*", "port"}),
-      UnorderedElementsAre(Pair("maxmemory", "0"), Pair("maxmemory-policy", "noeviction"),
+      UnorderedElementsAre(Pair("maxmemory", "0"), Pair("maxmemory-policy", "spill"),
                            Pair("maxmemory-samples", "5"), Pair("maxmemory-clients", "0"),
                            Pair("maxmemory-eviction-tenacity", "10"), Pair("port", "6379")));
 }

@@ -34,8 +34,10 @@ TEST(Notes, WarnOfSettingsThatAreWeakerThanTheyLook) {
               ElementsAre(HasSubstr("every session ends with this process")));
   EXPECT_THAT(notes("maxmemory-policy allkeys-lru"),
               ElementsAre(HasSubstr("no session is evicted")));
-  EXPECT_THAT(notes("maxmemory-policy spill"), IsEmpty());
-  EXPECT_THAT(notes("maxmemory-policy spill\nappendonly no"),
+  EXPECT_THAT(notes("maxmemory-policy noeviction"), IsEmpty());
+  EXPECT_THAT(notes("maxmemory 1gb\nmaxmemory-policy noeviction\nappendonly no"),
+              ElementsAre(HasSubstr("every session ends with this process")));
+  EXPECT_THAT(notes("maxmemory 1gb\nappendonly no"),
               ElementsAre(HasSubstr("every session ends with this process"),
                           HasSubstr("at maxmemory writes are refused")));
   EXPECT_THAT(notes("requirepass short"), ElementsAre(HasSubstr("can be guessed")));

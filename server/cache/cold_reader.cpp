@@ -55,10 +55,11 @@ class Form {
 
 // Reads a large collection's rows, in order, until it ends.
 Result<std::unique_ptr<LargeHash>> read_fields(const Record& record, Cursor& fields,
-                                               const std::atomic<bool>& stopping, Form& form) {
+                                               const std::atomic<bool>& stopping, SlabHeap& heap,
+                                               Form& form) {
   const bool scored = record.type == RecordType::large_sorted_set;
   auto hash = std::make_unique<LargeHash>(
-      record.collection, scored ? LargeHash::Order::by_score : LargeHash::Order::none);
+      record.collection, scored ? LargeHash::Order::by_score : LargeHash::Order::none, &heap);
   const auto prefix_bytes = collection_prefix(record.collection);
   const std::string_view prefix(prefix_bytes.data(), prefix_bytes.size());
   for (fields.seek(prefix); fields.valid() && fields.key().starts_with(prefix); fields.next()) {
@@ -96,7 +97,7 @@ Result<Entry*> make_large(std::string_view key, const Record& record, Cursor& fi
                           const std::atomic<bool>& stopping, SlabHeap& heap,
                           const EncodingLimits& limits) {
   Form form(value_type(record.type), limits);
-  auto hash = read_fields(record, fields, stopping, form);
+  auto hash = read_fields(record, fields, stopping, heap, form);
   if (!hash) return hash.error();
   const bool timed = record.type == RecordType::large_timed_hash;
   if (timed) {
@@ -108,6 +109,12 @@ Result<Entry*> make_large(std::string_view key, const Record& record, Cursor& fi
   entry->set_timed(timed);
   entry->set_form(form.get());
   return entry;
+}
+
+// Its fields have not been read.
+Entry* make_away(std::string_view key, const Record& record, std::uint64_t version,
+                 SlabHeap& heap) {
+  return Entry::make_away(heap, key, value_type(record.type), version, record.collection);
 }
 
 // `changed` is the field that a touch row has for it, packed; empty if none.
@@ -151,7 +158,7 @@ Result<Entry*> make_small(std::string_view key, Record record, std::string_view 
 Result<Entry*> make_entry(std::string_view row_key, std::string_view row,
                           std::optional<std::string_view> touch_row, Cursor& fields,
                           const std::atomic<bool>& stopping, Time now, SlabHeap& heap,
-                          const EncodingLimits& limits) {
+                          const EncodingLimits& limits, LargeFields large) {
   const auto record = decode_record(row_key, row);
   if (!record) return record.error();
   const auto split = split_row_key(row_key);
@@ -162,12 +169,15 @@ Result<Entry*> make_entry(std::string_view row_key, std::string_view row,
     if (!touch) return touch.error();
     if (touch->version > latest.version) latest = *touch;
   }
-  const bool large = is_large(record->type);
-  if (large && !latest.field.empty()) {
+  const bool in_rows = is_large(record->type);
+  if (in_rows && !latest.field.empty()) {
     return Error{Errc::damaged, "a changed field does not belong to its record"};
   }
-  auto made = large ? make_large(split->key, *record, fields, stopping, heap, limits)
-                    : make_small(split->key, *record, latest.field, heap, limits);
+  const bool may_be_away =
+      large == LargeFields::away && record->type != RecordType::large_timed_hash;
+  auto made = !in_rows      ? make_small(split->key, *record, latest.field, heap, limits)
+              : may_be_away ? make_away(split->key, *record, latest.version, heap)
+                            : make_large(split->key, *record, fields, stopping, heap, limits);
   if (!made) return made.error();
   Entry* const entry = *made;
   entry->set_deadline(std::min(latest.deadline, record->absolute_deadline));
@@ -188,7 +198,8 @@ ColdReader::ColdReader(Store& store, std::unique_ptr<Cursor> fields, const Clock
       install_(std::move(install)),
       bring_back_(std::move(bring_back)),
       fields_(std::move(fields)) {
-  for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
+  for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(small_); });
+  threads_.emplace_back([this] { run(large_); });
 }
 
 ColdReader::~ColdReader() {
@@ -196,47 +207,61 @@ ColdReader::~ColdReader() {
     std::lock_guard lock(mutex_);
     stopping_ = true;
   }
-  wake_.notify_all();
+  for (Queue* const queue : {&small_, &large_}) queue->wake.notify_all();
   for (std::thread& thread : threads_) thread.join();
 }
 
 void ColdReader::read(std::vector<Wanted> wanted, Ready ready, std::optional<Error> error) {
+  put({std::move(wanted), std::move(ready), std::move(error)});
+}
+
+void ColdReader::put(Job job) {
+  const bool large = !job.wanted.empty() && job.wanted[job.next].collection != 0;
+  Queue& queue = large ? large_ : small_;
   {
     std::lock_guard lock(mutex_);
-    jobs_.push_back({std::move(wanted), std::move(ready), std::move(error)});
+    queue.jobs.push_back(std::move(job));
   }
-  wake_.notify_one();
+  queue.wake.notify_one();
 }
 
-void ColdReader::run() {
+void ColdReader::run(Queue& queue) {
   std::unique_lock lock(mutex_);
   for (;;) {
-    wake_.wait(lock, [&] { return stopping_ || !jobs_.empty(); });
+    queue.wake.wait(lock, [&] { return stopping_ || !queue.jobs.empty(); });
     if (stopping_) return;
-    Job job = std::move(jobs_.front());
-    jobs_.pop_front();
+    Job job = std::move(queue.jobs.front());
+    queue.jobs.pop_front();
     lock.unlock();
-    const bool done = read_some(job);
-    if (done) job.ready(std::move(job.error));
+    if (read_some(job, &queue == &large_)) {
+      job.ready(std::move(job.error));
+    } else {
+      put(std::move(job));
+    }
     lock.lock();
-    if (!done) jobs_.push_back(std::move(job));
   }
 }
 
-// True when it has all it wants, or an error.
-bool ColdReader::read_some(Job& job) {
-  const std::size_t end = std::min(job.next + kKeysAtOnce, job.wanted.size());
+// True when it has all it wants, or an error. Ends before a large one, unless it is that one's
+// turn; which one is large may turn out here.
+bool ColdReader::read_some(Job& job, bool large) {
+  const std::size_t end = std::min(job.next + (large ? 1 : kKeysAtOnce), job.wanted.size());
   for (; job.next < end && !job.error; ++job.next) {
-    const Wanted& wanted = job.wanted[job.next];
-    job.error =
-        wanted.left_at == 0 ? read_now(wanted, install_) : read_away_now(wanted, bring_back_);
+    Wanted& wanted = job.wanted[job.next];
+    if (wanted.left_at == 0) {
+      job.error = read_unknown(wanted, install_, large);
+    } else if (large || wanted.collection == 0) {
+      job.error = read_away_now(wanted, bring_back_);
+    }
+    if (!large && wanted.collection != 0) break;
   }
   return job.error || job.next == job.wanted.size();
 }
 
 // Nobody has changed the key since the store was opened, or it would be known in RAM: so reading
-// its two rows one after the other sees one state.
-std::optional<Error> ColdReader::read_now(const Wanted& wanted, const Install& install) {
+// its two rows one after the other sees one state. One that is large, where it is not its turn, is
+// found to be that and no more.
+std::optional<Error> ColdReader::read_unknown(Wanted& wanted, const Install& install, bool large) {
   const auto prefix = database_prefix(wanted.id);
   const std::string row_key = std::string(prefix.data(), prefix.size()) + wanted.key;
   const auto row = store_.read(Column::records, row_key);
@@ -247,11 +272,12 @@ std::optional<Error> ColdReader::read_now(const Wanted& wanted, const Install& i
   }
   const auto touch = store_.read(Column::touches, row_key);
   if (!touch) return touch.error();
-  // Only a large collection needs the walk, and whoever reads a small session must not wait behind
-  // one.
   std::unique_lock lock(fields_mutex_, std::defer_lock);
-  const auto record = decode_record(row_key, **row);
-  if (record && is_large(record->type)) lock.lock();
+  if (const auto record = decode_record(row_key, **row); record && is_large(record->type)) {
+    wanted.collection = record->collection;
+    if (!large) return std::nullopt;
+    lock.lock();
+  }
   Result<Entry*> entry =
       make_entry(row_key, **row, *touch, *fields_, stopping_, clock_.now(), heap_, limits_);
   if (lock) lock.unlock();
@@ -267,8 +293,14 @@ std::optional<Error> ColdReader::read_away_now(const Wanted& wanted, const Bring
   return bring_back(wanted, read_away(wanted));
 }
 
-// The value alone: of the deadline RAM knows better. Whether it is still wanted, and the one that
-// left, is seen when it is brought back.
+Result<Entry*> ColdReader::read_large_away(const Wanted& wanted, const Record& record) {
+  const auto fields = store_.walk(Column::fields);
+  if (!fields) return fields.error();
+  return make_large(wanted.key, record, **fields, stopping_, heap_, limits_);
+}
+
+// The value, a large one's fields as they are now: of the deadline RAM knows better. Whether it is
+// still wanted, and the one that left, is seen when it is brought back.
 Result<Entry*> ColdReader::read_away(const Wanted& wanted) {
   const auto prefix = database_prefix(wanted.id);
   const std::string row_key = std::string(prefix.data(), prefix.size()) + wanted.key;
@@ -277,9 +309,10 @@ Result<Entry*> ColdReader::read_away(const Wanted& wanted) {
   if (!*row) return Error{Errc::damaged, "the record of a value that has left RAM is not there"};
   const auto record = decode_record(row_key, **row);
   if (!record) return record.error();
-  if (is_large(record->type) || record->version > wanted.left_at) {
+  if (record->collection != wanted.collection || record->version > wanted.left_at) {
     return Error{Errc::damaged, "the record is not that of the value that has left RAM"};
   }
+  if (wanted.collection != 0) return read_large_away(wanted, *record);
   if (!wanted.field_changed) return make_small(wanted.key, *record, {}, heap_, limits_);
   const auto touch_row = store_.read(Column::touches, row_key);
   if (!touch_row) return touch_row.error();

@@ -47,21 +47,32 @@ void Entry::set_sizes(std::size_t key_bytes, std::size_t value_bytes) {
 }
 
 Entry* Entry::make_away(SlabHeap& heap, const Entry& entry) {
-  CHECK(!entry.away_ && !entry.timed_ && !entry.large_ && entry.present());
+  CHECK(!entry.away_ && !entry.timed_ && entry.present());
   CHECK(!entry.dirty_ && !entry.touch_due_);
-  const std::uint64_t left_at = entry.version_;
-  Entry* const away = make(heap, entry.key(), sizeof left_at);
-  std::memcpy(away->value_data(), &left_at, sizeof left_at);
+  Entry* const away =
+      make_away(heap, entry.key(), entry.type(), entry.version_, entry.collection());
   away->take_properties(entry);
-  away->type_ = entry.type_;
+  return away;
+}
+
+Entry* Entry::make_away(SlabHeap& heap, std::string_view key, ValueType type, std::uint64_t version,
+                        std::uint64_t collection) {
+  const std::uint64_t held[] = {version, collection};
+  Entry* const away = make(heap, key, bytes_held_away(collection != 0));
+  std::memcpy(away->value_data(), held, away->value_bytes());
+  away->version_ = version;
+  away->set_type(type);
+  away->set_form(FieldsForm::unread);
   away->away_ = 1;
   return away;
 }
 
+std::size_t Entry::bytes_held_away(bool large) { return (large ? 2 : 1) * sizeof(std::uint64_t); }
+
 std::size_t Entry::bytes_away(const Entry& entry) {
   const std::size_t key_bytes = entry.sizes().key;
-  const bool long_sizes = !fit_short(key_bytes, sizeof(std::uint64_t));
-  return SlabHeap::rounded(head_bytes(long_sizes) + key_bytes + sizeof(std::uint64_t));
+  const std::size_t held = bytes_held_away(entry.large_);
+  return SlabHeap::rounded(head_bytes(!fit_short(key_bytes, held)) + key_bytes + held);
 }
 
 std::uint64_t Entry::left_at() const {
@@ -69,6 +80,14 @@ std::uint64_t Entry::left_at() const {
   std::uint64_t version;
   std::memcpy(&version, held().data(), sizeof version);
   return version;
+}
+
+std::uint64_t Entry::collection() const {
+  if (const LargeHash* const hash = large_hash()) return hash->collection();
+  if (!away_ || held().size() == bytes_held_away(false)) return 0;
+  std::uint64_t collection;
+  std::memcpy(&collection, held().data() + bytes_held_away(false), sizeof collection);
+  return collection;
 }
 
 std::chrono::seconds Entry::idle(Time now) const {
@@ -101,7 +120,7 @@ bool Entry::all_fields_due(Time now) const {
 
 void Entry::take_properties(const Entry& other) {
   deadline_ = other.deadline_;
-  form_ = other.form_;
+  if (other.fields_form() != FieldsForm::unread) form_ = other.form_;
   dirty_ = other.dirty_;
   lag_ = other.lag_;
   touch_row_ = other.touch_row_;

@@ -40,6 +40,7 @@ enum class FieldsForm : std::uint8_t {
   compact,   // "listpack"
   table,     // "hashtable", of a sorted set "skiplist"
   integers,  // "intset", of a set
+  unread,    // not known: of a large one that is away since the start
 };
 
 // A key in RAM: the head of one block; the sizes of key and value, the key's bytes and the value's
@@ -58,7 +59,8 @@ enum class FieldsForm : std::uint8_t {
 // (scored_member.h).
 //
 // A value may be away: on disk only, and all else here, which is as it was (maxmemory-policy spill;
-// see spilling.cpp). In its place stands the version with which it left.
+// see spilling.cpp). In its place stands the version with which it left, and of a large hash the
+// number of its rows.
 class Entry {
  public:
   static Entry* make(SlabHeap& heap, std::string_view key, std::size_t value_bytes);
@@ -133,16 +135,21 @@ class Entry {
     return (bits & kSpecialFlags) != 0;
   }
 
-  // What stands for the entry once its value has left RAM. The value is one record on disk, which
-  // has been written.
+  // What stands for the entry once its value has left RAM, all of which has been written; it must
+  // not be timed.
   static Entry* make_away(SlabHeap& heap, const Entry& entry);
+  // Of a large one that was not read, with the version its record has now.
+  static Entry* make_away(SlabHeap& heap, std::string_view key, ValueType type,
+                          std::uint64_t version, std::uint64_t collection);
   static std::size_t bytes_away(const Entry& entry);  // of its block
   // The version it had when it left. No record that was written for the key since has a smaller
   // one, and the value's own has none that is greater.
   std::uint64_t left_at() const;
 
-  // Of a large hash or set. Null for a small one.
+  // Of a large hash or set. Null for a small one, or when it is away.
   LargeHash* large_hash() const;
+  // The number of its rows in Column::fields, be they away or not; 0 for a small one.
+  std::uint64_t collection() const;
   void set_large_hash(LargeHash* hash);  // value_bytes() must be sizeof(hash)
 
   // Changed in the transaction that holds it, not in the journal yet.
@@ -165,7 +172,8 @@ class Entry {
   static constexpr std::size_t kChangedFieldMax = 31;
   std::size_t changed_field() const { return changed_field_; }
   void set_changed_field(std::size_t number) { changed_field_ = number; }
-  // Takes over everything but key, value (and whether it is timed, or away) and type.
+  // Takes over everything but key, value (and whether it is timed, or away) and type; and the form,
+  // if that is known.
   void take_properties(const Entry& other);
 
  private:
@@ -198,6 +206,7 @@ class Entry {
   }
   void set_sizes(std::size_t key_bytes, std::size_t value_bytes);
 
+  static std::size_t bytes_held_away(bool large);
   // The value, or what stands in its place.
   std::string_view held() const {
     const Sizes sizes = this->sizes();

@@ -134,6 +134,7 @@ void Keyspace::Impl::release(Entry* entry) {
   if (LargeHash* const hash = entry->large_hash()) {
     entry->set_large_hash(nullptr);
     const std::lock_guard guard(garbage_mutex);
+    garbage_bytes.fetch_add(hash->bytes(), std::memory_order_relaxed);
     garbage.emplace_back(hash);
     has_garbage.store(true, std::memory_order_release);
   }
@@ -191,6 +192,7 @@ Result<std::unique_ptr<Keyspace>> Keyspace::open(Options options, const Clock& c
       kColdReaderThreads);
   impl.loader = std::make_unique<Loader>(
       std::move(walks), clock, log, *impl.heap, impl.encoding_limits,
+      [&impl] { return impl.over(impl.high_mark()); },
       [&impl](DatabaseId id, std::string_view key, Entry* entry, ValueType type) {
         impl.install(id, key, impl.without_value_if_full(entry), type, Impl::Patience::while_open);
       },

@@ -43,7 +43,7 @@ class Keyspace {
     std::uint64_t expired = 0;
     std::uint64_t expired_fields = 0;  // of hashes
     // Now.
-    std::uint64_t entry_bytes = 0;  // what entries, tables and due lists take
+    std::uint64_t entry_bytes = 0;  // what keys and values take, and what is not freed yet
     std::size_t away = 0;           // keys whose values are on disk only
     struct Database {
       std::size_t keys = 0;           // as size() counts them

@@ -49,6 +49,16 @@ class ShardHold {
   const bool held_;
 };
 
+// The rows of Column::fields that belong to what the entry holds: calls visit(collection) for each
+// of the collections they are under.
+template <class Visit>
+void for_each_collection(const Entry& entry, Visit&& visit) {
+  const std::uint64_t collection = entry.collection();
+  if (collection == 0) return;
+  visit(collection);
+  if (entry.timed()) visit(deadlines_of(collection));
+}
+
 // What keyspace.cpp, transaction.cpp, upkeep.cpp and the loading of records share.
 struct Keyspace::Impl {
   static constexpr int kShardBits = 14;
@@ -184,7 +194,9 @@ struct Keyspace::Impl {
 
   // --- spilling.cpp ---
   std::uint64_t bytes_in_use() const;
-  bool over(std::uint64_t mark) const { return mark != 0 && bytes_in_use() > mark; }
+  // Without what is on its way out.
+  std::uint64_t bytes_to_stay() const;
+  bool over(std::uint64_t mark) const { return mark != 0 && bytes_to_stay() > mark; }
   std::uint64_t high_mark() const;
   std::uint64_t low_mark() const;
   bool spill(std::size_t worker, std::size_t workers, const std::function<bool()>& out_of_time);
@@ -243,6 +255,7 @@ struct Keyspace::Impl {
   std::mutex garbage_mutex;
   std::vector<std::unique_ptr<LargeHash>> garbage;
   std::atomic<bool> has_garbage{false};
+  std::atomic<std::uint64_t> garbage_bytes{0};
 
   // Last, so that their threads end first.
   std::unique_ptr<ColdReader> cold_reader;

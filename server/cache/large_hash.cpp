@@ -43,7 +43,11 @@ struct LargeHash::Field {
     if (timed) std::memcpy(&deadline, static_cast<const void*>(this + 1), sizeof deadline);
     return deadline;
   }
-  std::size_t bytes() const { return head_bytes(timed) + name_bytes + value_bytes; }
+  // As malloc gives it: eight bytes of its own before it, and all in units of sixteen.
+  std::size_t bytes() const {
+    const std::size_t own = head_bytes(timed) + name_bytes + value_bytes;
+    return std::max<std::size_t>(32, (own + 8 + 15) & ~std::size_t{15});
+  }
 };
 
 // The fields by score. An item has a copy of the score, so that most comparisons look no further.
@@ -99,10 +103,14 @@ constexpr int kDrawsMax = 128;
 // A scan looks at as many buckets as it shall visit fields, and at no fewer than these.
 constexpr std::size_t kBucketsScannedMin = 200;
 
-// A seed no client can know: fields that collide under one hash's seed do not under another's.
-std::uint64_t random_seed() {
-  std::random_device device;
-  return std::uint64_t{device()} << 32 | device();
+// A seed no client can know: fields that collide under one hash's seed do not under another's. One
+// that leaves RAM and comes back has it again, so that scans go on.
+std::uint64_t seed_of(std::uint64_t collection) {
+  static const std::uint64_t secret = [] {
+    std::random_device device;
+    return std::uint64_t{device()} << 32 | device();
+  }();
+  return XXH3_64bits_withSeed(&collection, sizeof collection, secret);
 }
 
 std::uint64_t hash_of(std::string_view name, std::uint64_t seed) {
@@ -111,11 +119,15 @@ std::uint64_t hash_of(std::string_view name, std::uint64_t seed) {
 
 }  // namespace
 
-LargeHash::LargeHash(std::uint64_t collection, Order order)
+LargeHash::LargeHash(std::uint64_t collection, Order order, SlabHeap* heap)
     : collection_(collection),
-      seed_(random_seed()),
+      seed_(seed_of(collection)),
+      heap_(heap),
       parts_{std::make_shared<Part>()},
-      by_score_(order == Order::by_score ? std::make_unique<ByScore>() : nullptr) {}
+      by_score_(order == Order::by_score ? std::make_unique<ByScore>() : nullptr) {
+  bytes_ = bytes_of(*parts_[0]);
+  count();
+}
 
 LargeHash::~LargeHash() {
   while (!drain(kPartFields)) {
@@ -123,8 +135,22 @@ LargeHash::~LargeHash() {
 }
 
 std::size_t LargeHash::bytes() const {
-  return bytes_ + (by_score_ != nullptr ? by_score_->tree.bytes() : 0) +
+  return bytes_ + parts_.size() * sizeof(parts_[0]) +
+         (by_score_ != nullptr ? by_score_->tree.bytes() : 0) +
          (by_deadline_ != nullptr ? by_deadline_->tree.bytes() : 0);
+}
+
+// With its two counts of owners.
+std::size_t LargeHash::bytes_of(const Part& part) {
+  return sizeof(Part) + 2 * sizeof(void*) + part.table.bytes();
+}
+
+// After every change.
+void LargeHash::count() {
+  if (heap_ == nullptr) return;
+  const std::size_t now = bytes();
+  heap_->count_malloc(static_cast<std::int64_t>(now - counted_));
+  counted_ = now;
 }
 
 SlotTable::Place LargeHash::find(Part& part, std::uint64_t hash, std::string_view name) const {
@@ -176,6 +202,7 @@ bool LargeHash::put(std::string_view name, std::string_view value, Time deadline
     unlink(*old);
     link(*field);
     std::free(old);
+    count();
     return is_new;
   }
   // Thirty-two shared bits mean that the hashes collide, not that the part is large.
@@ -183,18 +210,24 @@ bool LargeHash::put(std::string_view name, std::string_view value, Time deadline
     split(hash);
     part = parts_[index_of(hash)].get();
   }
+  bytes_ -= bytes_of(*part);
   part->table.insert(tag_of(hash, part->depth), field);
+  bytes_ += bytes_of(*part);
   link(*field);
   ++size_;
+  count();
   return true;
 }
 
 void LargeHash::take_out(Part& part, const SlotTable::Place& place) {
   Field* const field = place.item<Field>();
+  bytes_ -= bytes_of(part);
   part.table.erase(place);
+  bytes_ += bytes_of(part);
   unlink(*field);
   std::free(field);
   --size_;
+  count();
 }
 
 bool LargeHash::erase(std::string_view name) {
@@ -266,6 +299,7 @@ void LargeHash::split(std::uint64_t hash) {
     const std::uint64_t h = hash_of(field.name(), seed_);
     halves[h >> (64 - depth) & 1]->table.insert(tag_of(h, depth), &field);
   });
+  bytes_ += bytes_of(*halves[0]) + bytes_of(*halves[1]) - bytes_of(*old);
   const std::size_t span = std::size_t{1} << (depth_ - old->depth);
   const std::size_t first = index_of(hash) / span * span;
   for (std::size_t i = 0; i < span; ++i) parts_[first + i] = halves[i >= span / 2];
@@ -355,14 +389,24 @@ void LargeHash::visit_in_order(std::size_t first, std::size_t last, bool reverse
 }
 
 bool LargeHash::drain(std::size_t fields) {
+  const bool empty = drain_orders(fields) && drain_parts(fields);
+  count();
+  return empty;
+}
+
+bool LargeHash::drain_orders(std::size_t nodes) {
   if (by_score_ != nullptr) {
-    if (!by_score_->tree.drain(fields)) return false;
+    if (!by_score_->tree.drain(nodes)) return false;
     by_score_ = nullptr;
   }
   if (by_deadline_ != nullptr) {
-    if (!by_deadline_->tree.drain(fields)) return false;
+    if (!by_deadline_->tree.drain(nodes)) return false;
     by_deadline_ = nullptr;
   }
+  return true;
+}
+
+bool LargeHash::drain_parts(std::size_t fields) {
   while (!parts_.empty() && fields > 0) {
     const std::shared_ptr<Part> part = parts_.back();
     SlotTable& table = part->table;
@@ -376,6 +420,7 @@ bool LargeHash::drain(std::size_t fields) {
       });
     }
     if (table.size() > 0) return false;
+    bytes_ -= bytes_of(*part);
     while (!parts_.empty() && parts_.back() == part) parts_.pop_back();
   }
   return parts_.empty();

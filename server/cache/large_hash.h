@@ -12,6 +12,7 @@
 #include "server/base/clock.h"
 #include "server/cache/scored_member.h"
 #include "server/cache/slot_table.h"
+#include "server/memory/slab_heap.h"
 #include "server/store/record.h"
 
 namespace sojourn::server {
@@ -27,15 +28,16 @@ namespace sojourn::server {
 class LargeHash {
  public:
   enum class Order : bool { none, by_score };
-  // `collection`: the number its rows have in Column::fields.
-  explicit LargeHash(std::uint64_t collection, Order order = Order::none);
+  // `collection`: the number its rows have in Column::fields. `heap`: where its memory is counted,
+  // which comes from malloc; it must outlive it.
+  explicit LargeHash(std::uint64_t collection, Order order = Order::none, SlabHeap* heap = nullptr);
   ~LargeHash();
   LargeHash(const LargeHash&) = delete;
   LargeHash& operator=(const LargeHash&) = delete;
 
   std::uint64_t collection() const { return collection_; }
   std::size_t size() const { return size_ - hidden_; }
-  std::size_t bytes() const;
+  std::size_t bytes() const;  // of memory
 
   std::optional<std::string_view> get(std::string_view name) const;
   // True if the field is new. It has this deadline from now on, whatever it had.
@@ -80,6 +82,9 @@ class LargeHash {
   bool drain(std::size_t fields);
 
  private:
+  bool drain_orders(std::size_t nodes);
+  bool drain_parts(std::size_t fields);
+
   struct Field;
   struct Part {
     SlotTable table;
@@ -98,6 +103,8 @@ class LargeHash {
   void link(const Field& field);
   void unlink(const Field& field);
   void take_out(Part& part, const SlotTable::Place& place);
+  static std::size_t bytes_of(const Part& part);
+  void count();
   template <class Fields>
   void visit_visible(Fields&& visit) const;
   const Field* drawn(std::uint64_t random) const;
@@ -107,8 +114,10 @@ class LargeHash {
 
   std::uint64_t collection_;
   std::uint64_t seed_;
+  SlabHeap* const heap_;
+  std::size_t counted_ = 0;  // there
   std::size_t size_ = 0;
-  std::size_t bytes_ = 0;
+  std::size_t bytes_ = 0;  // of fields and parts
   int depth_ = 0;
   std::vector<std::shared_ptr<Part>> parts_;  // 2^depth_; neighbours share a part not yet split
   std::unique_ptr<ByScore> by_score_;
@@ -116,13 +125,5 @@ class LargeHash {
   Time hidden_until_ = Time::min();
   std::size_t hidden_ = 0;
 };
-
-// The rows of Column::fields that belong to the hash: calls visit(collection) for each of the
-// collections they are under.
-template <class Visit>
-void for_each_collection(const LargeHash& hash, Visit&& visit) {
-  visit(hash.collection());
-  if (hash.timed()) visit(deadlines_of(hash.collection()));
-}
 
 }  // namespace sojourn::server

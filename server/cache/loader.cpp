@@ -6,7 +6,6 @@
 
 #include "server/base/pace.h"
 #include "server/cache/cold_reader.h"
-#include "server/cache/large_hash.h"
 
 namespace sojourn::server {
 namespace {
@@ -29,12 +28,13 @@ std::uint64_t split_collection(std::string_view row_key) {
 }  // namespace
 
 Loader::Loader(Walks walks, const Clock& clock, Log& log, SlabHeap& heap,
-               const EncodingLimits& limits, Install install, Orphan orphan, Done done)
+               const EncodingLimits& limits, Full full, Install install, Orphan orphan, Done done)
     : walks_(std::move(walks)),
       clock_(clock),
       log_(log),
       heap_(heap),
       limits_(limits),
+      full_(std::move(full)),
       install_(std::move(install)),
       orphan_(std::move(orphan)),
       done_(std::move(done)),
@@ -82,11 +82,11 @@ void Loader::load_row() {
                  row_key.size());
     return;
   }
-  const auto entry = make_entry(row_key, walks_.records->value(), touch_row, *walks_.fields,
-                                stopping_, clock_.now(), heap_, limits_);
+  const auto entry =
+      make_entry(row_key, walks_.records->value(), touch_row, *walks_.fields, stopping_,
+                 clock_.now(), heap_, limits_, full_() ? LargeFields::away : LargeFields::read);
   if (entry) {
-    if (const LargeHash* const hash = (*entry)->large_hash())
-      collections_.insert(hash->collection());
+    if ((*entry)->collection() != 0) collections_.insert((*entry)->collection());
     install_(split->database, split->key, *entry, (*entry)->type());
     return;
   }

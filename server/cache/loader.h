@@ -32,9 +32,11 @@ class Loader {
   // that died while it was cleaning up after a flush.
   using Orphan = std::function<void(std::uint64_t collection)>;
   using Done = std::function<void(bool whole)>;  // false when the walk failed: see the log
+  // There is no room for values just now: the fields of large collections are not read then.
+  using Full = std::function<bool()>;
 
   Loader(Walks walks, const Clock& clock, Log& log, SlabHeap& heap, const EncodingLimits& limits,
-         Install install, Orphan orphan, Done done);
+         Full full, Install install, Orphan orphan, Done done);
   ~Loader();  // stops where it is
 
  private:
@@ -48,6 +50,7 @@ class Loader {
   Log& log_;
   SlabHeap& heap_;
   const EncodingLimits& limits_;
+  const Full full_;
   const Install install_;
   const Orphan orphan_;
   const Done done_;

@@ -43,7 +43,6 @@ Shard::Found Shard::insert(DatabaseId id, Entry* entry, std::uint64_t hash) {
     take_new_secret();
     tag = tag_of(entry->key(), hash);
   }
-  entry_bytes += entry->bytes();
   count(part, *entry, +1);
   return {&part, part.table.insert(tag, entry)};
 }
@@ -52,7 +51,6 @@ Entry* Shard::replace(const Found& found, Entry* entry) {
   Entry* const old = found.entry();
   count(*found.part, *old, -1);
   count(*found.part, *entry, +1);
-  entry_bytes += entry->bytes() - old->bytes();
   found.place.replace(entry);
   return old;
 }
@@ -60,7 +58,6 @@ Entry* Shard::replace(const Found& found, Entry* entry) {
 Entry* Shard::remove(const Found& found) {
   Entry* const entry = found.entry();
   count(*found.part, *entry, -1);
-  entry_bytes -= entry->bytes();
   found.part->table.erase(found.place);
   return entry;
 }
@@ -72,7 +69,6 @@ DueSlot Shard::expire_due(DueSlot slot, Time now, const DueTime& due_time, std::
     if (part.due <= slot) part.due = expire_part(part, slot, now, due_time, limit, due);
     earliest = std::min(earliest, part.due);
   });
-  for (const Expired& gone : due.expired) entry_bytes -= gone.entry->bytes();
   expired += due.expired.size();
   return earliest;
 }
@@ -126,12 +122,6 @@ bool Shard::make_way(const Evacuation& evacuation, std::size_t limit) {
     });
   });
   return in_the_way <= limit;
-}
-
-std::size_t Shard::table_bytes() const {
-  std::size_t bytes = main_.table.bytes();
-  for (const ShardPart& part : others_) bytes += part.table.bytes();
-  return bytes;
 }
 
 }  // namespace sojourn::server

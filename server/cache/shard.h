@@ -78,7 +78,6 @@ class alignas(128) Shard {
   std::uint64_t hits = 0;
   std::uint64_t misses = 0;
   std::uint64_t expired = 0;
-  std::uint64_t entry_bytes = 0;
 
   ~Shard();
   // Where its entries and tables are; before anything else.
@@ -156,7 +155,6 @@ class alignas(128) Shard {
     std::erase_if(others_,
                   [&](const ShardPart& part) { return part.table.size() == 0 && !alive(part.id); });
   }
-  std::size_t table_bytes() const;
 
  private:
   // Items of one bucket that stand in others; more is not chance: with 6.3 keys a bucket, 34 in

@@ -30,10 +30,12 @@ constexpr std::size_t kGainMin = 16;
 constexpr std::uint64_t kWorthARound = 256;
 constexpr std::chrono::milliseconds kRestMin{100};
 
-// What would be free without the value; 0: it stays.
+// What would be free without the value; 0: it stays. When the fields of a timed hash are due must
+// be known.
 std::size_t gain(const Entry& entry) {
-  if (!entry.present() || entry.away() || entry.timed() || entry.large_hash() != nullptr) return 0;
-  const std::size_t bytes = entry.bytes();
+  if (!entry.present() || entry.away() || entry.timed()) return 0;
+  const LargeHash* const hash = entry.large_hash();
+  const std::size_t bytes = entry.bytes() + (hash != nullptr ? hash->bytes() : 0);
   const std::size_t away = Entry::bytes_away(entry);
   return bytes >= away + kGainMin ? bytes - away : 0;
 }
@@ -41,7 +43,12 @@ std::size_t gain(const Entry& entry) {
 }  // namespace
 
 std::uint64_t Keyspace::Impl::bytes_in_use() const {
-  return heap->used_bytes() + heap->large_bytes() + kShards * (sizeof(Shard) + sizeof(DueSlot));
+  return heap->used_bytes() + heap->malloc_bytes() + kShards * (sizeof(Shard) + sizeof(DueSlot));
+}
+
+std::uint64_t Keyspace::Impl::bytes_to_stay() const {
+  const std::uint64_t in_use = bytes_in_use();
+  return in_use - std::min(in_use, garbage_bytes.load(std::memory_order_relaxed));
 }
 
 // Values begin to leave before there is no room left, so that hardly anybody has to wait for it.
@@ -67,7 +74,7 @@ bool Keyspace::Impl::spill(std::size_t worker, std::size_t workers,
     return false;
   }
   if (!std::exchange(spill.under_way, true)) spill.left = 0;
-  if (std::chrono::steady_clock::now() < spill.rests_until && bytes_in_use() < spill.rests_below) {
+  if (std::chrono::steady_clock::now() < spill.rests_until && bytes_to_stay() < spill.rests_below) {
     return false;
   }
   do {
@@ -178,7 +185,7 @@ bool Keyspace::Impl::end_round(Sweep::Spill& spill, std::size_t workers) const {
     const auto now = std::chrono::steady_clock::now();
     spill.rests_until =
         now + std::max<std::chrono::steady_clock::duration>(kRestMin, 4 * (now - spill.begun));
-    spill.rests_below = bytes_in_use() + worth;
+    spill.rests_below = bytes_to_stay() + worth;
   }
   return !dry && spill.freed > worth;
 }
@@ -221,12 +228,14 @@ std::optional<Error> Keyspace::Impl::bring_back_held(const ColdReader::Wanted& w
 }
 
 Entry* Keyspace::Impl::without_value_if_full(Entry* loaded) {
-  if (loaded == nullptr || gain(*loaded) == 0) return loaded;
-  if (memory_limit.load(std::memory_order_relaxed) == 0 || !over(high_mark())) return loaded;
-  Entry* const away = Entry::make_away(*heap, *loaded);
-  release(loaded);
-  any_away.store(true, std::memory_order_release);
-  return away;
+  if (loaded == nullptr) return nullptr;
+  if (gain(*loaded) != 0 && over(high_mark())) {
+    Entry* const away = Entry::make_away(*heap, *loaded);
+    release(loaded);
+    loaded = away;
+  }
+  if (loaded->away()) any_away.store(true, std::memory_order_release);
+  return loaded;
 }
 
 // --- the keyspace ---
@@ -238,7 +247,8 @@ void Keyspace::set_memory_limit(std::uint64_t bytes) {
 bool Keyspace::spills() const { return impl_->memory_limit.load(std::memory_order_relaxed) != 0; }
 
 Keyspace::Room Keyspace::room() const {
-  if (!impl_->over(impl_->memory_limit.load(std::memory_order_relaxed))) return Room::enough;
+  const std::uint64_t limit = impl_->memory_limit.load(std::memory_order_relaxed);
+  if (limit == 0 || impl_->bytes_in_use() <= limit) return Room::enough;
   // Nobody waits for what may never be written.
   if (impl_->journal.state() != StorageState::ok) return Room::none;
   const auto sweeps = std::span(impl_->sweeps).first(impl_->spillers);

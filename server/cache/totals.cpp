@@ -12,7 +12,6 @@ Totals& Totals::operator+=(const Totals& part) {
   hits += part.hits;
   misses += part.misses;
   expired += part.expired;
-  entry_bytes += part.entry_bytes;
   away += part.away;
   for (std::size_t i = 0; i < part.databases.size(); ++i) {
     databases[i].keys += part.databases[i].keys;
@@ -30,6 +29,7 @@ std::size_t Totals::keys() const {
 Totals Keyspace::Impl::no_totals() const {
   Totals totals;
   totals.expired_fields = expired_fields.load(std::memory_order_relaxed);
+  totals.entry_bytes = bytes_in_use();
   totals.databases.resize(options.databases);
   return totals;
 }
@@ -38,7 +38,6 @@ void Keyspace::Impl::add_totals(Shard& shard, Totals& totals) const {
   totals.hits += shard.hits;
   totals.misses += shard.misses;
   totals.expired += shard.expired;
-  totals.entry_bytes += sizeof(Shard) + sizeof(DueSlot) + shard.entry_bytes + shard.table_bytes();
   shard.visit_parts([&](const ShardPart& part) {
     const std::optional<std::size_t> database = database_of(part.id);
     if (!database || *database >= totals.databases.size()) return;

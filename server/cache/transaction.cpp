@@ -59,11 +59,9 @@ const Entry* Transaction::peek(const Key& key) {
 // --- changes of one key ---
 
 void Transaction::drop_collection(const Entry& entry) {
-  if (const LargeHash* const hash = entry.large_hash()) {
-    for_each_collection(*hash, [&](std::uint64_t rows) {
-      changes_.push_back({.kind = Change::Kind::collection_erased, .key = {}, .collection = rows});
-    });
-  }
+  for_each_collection(entry, [&](std::uint64_t rows) {
+    changes_.push_back({.kind = Change::Kind::collection_erased, .key = {}, .collection = rows});
+  });
 }
 
 void Transaction::remove(const Key& key, const Shard::Found& found) {

@@ -48,8 +48,10 @@ Entry* Transaction::make_large(const Key& key, ValueType type, LargeHash* fields
 
 LargeHash* Transaction::new_fields(ValueType type) {
   using Order = LargeHash::Order;
-  return new LargeHash(Journal::Unit(keyspace_.impl_->journal).next_collection(),
-                       type == ValueType::sorted_set ? Order::by_score : Order::none);
+  Keyspace::Impl& impl = *keyspace_.impl_;
+  return new LargeHash(Journal::Unit(impl.journal).next_collection(),
+                       type == ValueType::sorted_set ? Order::by_score : Order::none,
+                       impl.heap.get());
 }
 
 Entry* Transaction::make_collection(const Key& key, ValueType type,

@@ -66,9 +66,7 @@ bool Keyspace::Impl::end_expired(std::size_t index, const std::vector<Shard::Exp
     for (const auto& [id, entry] : expired) {
       if (!alive(id)) continue;
       unit.erase(id, entry->key(), entry->touch_row());
-      if (const LargeHash* const hash = entry->large_hash()) {
-        for_each_collection(*hash, [&](std::uint64_t rows) { unit.erase_collection(rows); });
-      }
+      for_each_collection(*entry, [&](std::uint64_t rows) { unit.erase_collection(rows); });
     }
   }
   for (const auto& [id, entry] : expired) {
@@ -194,10 +192,7 @@ bool Keyspace::Impl::clean_shard(Shard& shard, std::size_t entries_max) {
       part.table.filter_bucket<Entry>(i, [&](Entry& entry) {
         if (!dead && entry.type() != ValueType::absent) return true;
         Shard::count(part, entry, -1);
-        shard.entry_bytes -= entry.bytes();
-        if (const LargeHash* const hash = entry.large_hash()) {
-          for_each_collection(*hash, [&](std::uint64_t rows) { collections.push_back(rows); });
-        }
+        for_each_collection(entry, [&](std::uint64_t rows) { collections.push_back(rows); });
         release(&entry);
         ++freed;
         return false;
@@ -244,7 +239,13 @@ bool Keyspace::Impl::make_way(std::size_t worker, std::size_t workers,
 
 bool Keyspace::Impl::drain_hashes() {
   const std::lock_guard guard(garbage_mutex);
-  if (!garbage.empty() && garbage.back()->drain(kDrainAtOnce)) garbage.pop_back();
+  if (!garbage.empty()) {
+    LargeHash& hash = *garbage.back();
+    const std::size_t before = hash.bytes();
+    const bool empty = hash.drain(kDrainAtOnce);
+    garbage_bytes.fetch_sub(before - hash.bytes(), std::memory_order_relaxed);
+    if (empty) garbage.pop_back();
+  }
   has_garbage.store(!garbage.empty(), std::memory_order_release);
   return !garbage.empty();
 }

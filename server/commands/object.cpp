@@ -20,6 +20,7 @@ std::string_view form_name(ValueType type, FieldsForm form, bool timed) {
     case FieldsForm::integers:
       return "intset";
     case FieldsForm::table:
+    case FieldsForm::unread:  // who asks has had it read
       break;
   }
   return type == ValueType::sorted_set ? "skiplist" : "hashtable";

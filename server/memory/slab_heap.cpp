@@ -53,7 +53,7 @@ void* SlabHeap::allocate(std::size_t bytes) {
     CHECK(bytes <= std::size_t{1} << 48);
     void* const block = std::aligned_alloc(64, rounded(bytes));
     CHECK(block != nullptr);
-    large_bytes_.fetch_add(rounded(bytes), std::memory_order_relaxed);
+    count_malloc(static_cast<std::int64_t>(rounded(bytes)));
     return block;
   }
   CHECK(bytes > 0);
@@ -86,7 +86,7 @@ void* SlabHeap::take_from(Arena& arena, std::size_t size_index) {
 
 void SlabHeap::free(void* block, std::size_t bytes) {
   if (bytes > size_class::kLargest) {
-    large_bytes_.fetch_sub(rounded(bytes), std::memory_order_relaxed);
+    count_malloc(-static_cast<std::int64_t>(rounded(bytes)));
     return std::free(block);
   }
   Region& region = Region::of(block);
@@ -120,6 +120,13 @@ std::size_t SlabHeap::used_bytes() const {
   std::size_t bytes = 0;
   for (const Arena& arena : arenas_) bytes += arena.used_bytes.load(std::memory_order_relaxed);
   return bytes;
+}
+
+std::size_t SlabHeap::malloc_bytes() const {
+  std::int64_t bytes = 0;
+  for (const Arena& arena : arenas_) bytes += arena.malloc_bytes.load(std::memory_order_relaxed);
+  // Who frees while this sums may be seen before who allocated.
+  return static_cast<std::size_t>(std::max<std::int64_t>(bytes, 0));
 }
 
 // --- slabs; under their arena's lock ---

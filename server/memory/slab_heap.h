@@ -3,6 +3,7 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <mutex>
 #include <vector>
 
@@ -16,6 +17,7 @@ namespace sojourn::server {
 struct alignas(64) Arena {
   Lock lock;
   std::atomic<std::size_t> used_bytes{0};         // changed under lock
+  std::atomic<std::int64_t> malloc_bytes{0};      // what others have freed is below 0 there
   std::array<Slab*, size_class::kCount> roomy{};  // slabs with room, by size
 };
 
@@ -46,8 +48,13 @@ class SlabHeap {
   // A copy elsewhere, in place of the block, which is free afterwards. `bytes` up to kLargest.
   void* move(void* block, std::size_t bytes);
 
-  // Blocks in use that come from malloc.
-  std::size_t large_bytes() const { return large_bytes_.load(std::memory_order_relaxed); }
+  // What is in use that comes from malloc: blocks, and what their owners say they have there beside
+  // them.
+  std::size_t malloc_bytes() const;
+  // So much more of that is in use now, or less.
+  void count_malloc(std::int64_t bytes) {
+    arenas_[arena_of_this_thread()].malloc_bytes.fetch_add(bytes, std::memory_order_relaxed);
+  }
   // Blocks in use, and the regions they are in. Without blocks from malloc.
   std::size_t used_bytes() const;
   std::size_t mapped_bytes() const {
@@ -83,7 +90,6 @@ class SlabHeap {
   void unlist(Region& region);
 
   std::array<Arena, kArenas> arenas_;
-  std::atomic<std::size_t> large_bytes_{0};
 
   // Taken with an arena's lock held, never the other way round.
   Lock regions_lock_;

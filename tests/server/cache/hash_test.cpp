@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <map>
 #include <random>
@@ -7,9 +8,12 @@
 #include "server/cache/large_hash.h"
 #include "server/cache/packed_deadlines.h"
 #include "server/cache/packed_hash.h"
+#include "server/cache/scored_member.h"
 
 namespace sojourn::server {
 namespace {
+
+using namespace std::chrono_literals;
 
 TEST(PackedHash, HoldsWhatAMapHolds) {
   std::mt19937 random(1);
@@ -237,6 +241,46 @@ TEST(LargeHash, IsGivenBackInSmallSteps) {
   while (!hash.drain(100)) ++steps;
   EXPECT_GT(steps, 50);
   EXPECT_EQ(hash.bytes(), 0u);
+}
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kMallocTells = false;
+#else
+constexpr bool kMallocTells = true;
+#endif
+
+TEST(LargeHash, CountsWhatItTakesWhateverIsDoneWithIt) {
+  for (const auto order : {LargeHash::Order::none, LargeHash::Order::by_score}) {
+    SlabHeap heap;
+    std::mt19937 random(1);
+    const std::size_t before = mallinfo2().uordblks;
+    {
+      LargeHash hash(1, order, &heap);
+      const auto counted = [&] { return heap.malloc_bytes(); };
+      const auto put = [&](int i) {
+        std::string value(random() % 200, 'v');
+        if (order == LargeHash::Order::by_score) value = view(encode_score(i));
+        const bool timed = order == LargeHash::Order::none && i % 10 == 0;
+        hash.put(std::to_string(i), value, timed ? Time(1s * (1 + i)) : kNever);
+        EXPECT_EQ(counted(), hash.bytes());
+      };
+      for (int i = 0; i < 50'000; ++i) put(static_cast<int>(random() % 40'000));
+      if (kMallocTells) {
+        const auto taken = static_cast<double>(mallinfo2().uordblks - before);
+        EXPECT_NEAR(static_cast<double>(counted()), taken, taken / 15);
+      }
+      const std::size_t full = counted();
+      for (int i = 0; i < 20'000; ++i) hash.erase(std::to_string(i));
+      while (hash.timed() && hash.nearest_deadline() < Time(25'000s)) hash.drop_nearest();
+      EXPECT_EQ(counted(), hash.bytes());
+      EXPECT_LT(counted(), full * 3 / 4);
+      for (std::size_t last = counted(); !hash.drain(100); last = counted()) {
+        ASSERT_LT(counted(), last);
+      }
+      EXPECT_EQ(counted(), 0u);
+    }
+    EXPECT_EQ(heap.malloc_bytes(), 0u);
+  }
 }
 
 TEST(LargeHash, RandomFieldsAreSpreadOverTheHash) {

@@ -212,40 +212,6 @@ TEST_F(SpillingTest, WhatExpiresWhileItIsAwayIsGoneInRamAndOnDisk) {
   EXPECT_EQ(rows(Column::records), 0u);
 }
 
-TEST_F(SpillingTest, SmallCollectionsLeaveToo) {
-  wait_until_warm();
-  const std::string long_text(100, 'f');
-  for (int i = 0; i < 5; ++i) {
-    put_field("hash", "field:" + std::to_string(i), long_text);
-    put_field("timed", "field:" + std::to_string(i), long_text);
-  }
-  set_field_deadline("timed", "field:1", in(10s));
-  for (int i = 0; i < 600; ++i) put_field("large", "field:" + std::to_string(i), long_text);
-  {
-    const Key k = key("zset");
-    Transaction tx(*keyspace_, {&k, 1}, clock_.now());
-    for (int i = 0; i < 20; ++i) tx.put_score(k, {1.5 * i, "member:" + std::to_string(i)});
-  }
-  const auto form_of = [&](const std::string& name) {
-    const Key k = keyspace_->key(0, name);
-    Transaction tx(*keyspace_, {&k, 1}, clock_.now());
-    return tx.peek(k)->fields_form();
-  };
-  const FieldsForm form = form_of("hash");
-  spill_all();
-  EXPECT_TRUE(is_away("hash"));
-  EXPECT_TRUE(is_away("zset"));
-  EXPECT_FALSE(is_away("timed"));
-  EXPECT_FALSE(is_away("large"));
-  EXPECT_EQ(form_of("hash"), form);
-  EXPECT_EQ(bring_back("hash"), "");
-  EXPECT_EQ(bring_back("zset"), "");
-  EXPECT_EQ(form_of("hash"), form);
-  EXPECT_EQ(get_field("hash", "field:3"), long_text);
-  EXPECT_EQ(fields("hash"), 5u);
-  EXPECT_EQ(fields("zset"), 20u);
-}
-
 TEST_F(SpillingTest, WholeDatabasesTakeWhatIsAwayAlong) {
   wait_until_warm();
   fill(0, 100);

@@ -117,9 +117,22 @@ Dispatcher::Outcome Dispatcher::run(ConnectionState& connection, protocol::Words
                   .wake = wake,
                   .command = services_.registry.find_row(words),
                   .generation = settings_generation_};
-  if (connection.multi || connection.tracking) [[unlikely]]
-    return run_with_state(request);
-  return run_if_admitted(request, admit(request));
+  const Outcome outcome = connection.multi || connection.tracking
+                              ? run_with_state(request)
+                              : run_if_admitted(request, admit(request));
+  if (request.reads > 0) [[unlikely]]
+    keep_reads(request, outcome);
+  return outcome;
+}
+
+// It waits for something else: when it is run again, it has waited for values all the same.
+void Dispatcher::keep_reads(const Request& request, Outcome outcome) {
+  const bool waits = outcome == Outcome::wait_wakeup || outcome == Outcome::wait_until;
+  std::shared_ptr<Awaited>& awaited = request.connection.awaited;
+  if (!waits || awaited != nullptr) return;
+  awaited = std::make_shared<Awaited>();
+  awaited->reads = request.reads;
+  awaited->done.store(true, std::memory_order_relaxed);
 }
 
 // Of a connection that has said MULTI, WATCH or CLIENT TRACKING.

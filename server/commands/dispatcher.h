@@ -91,6 +91,7 @@ class Dispatcher {
     protocol::ReplyWriter reply;
   };
   void begin_turn(Time now);
+  static void keep_reads(const Request& request, Outcome outcome);
   // `unfit`: nothing the row says applies; the reply is an error. Returns false then.
   bool fits(const Request& request) const;
   // Its form and the gates. `more_flags`: what they ask beside what the row says.

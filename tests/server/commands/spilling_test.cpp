@@ -1,5 +1,6 @@
 // Values that are away (maxmemory-policy spill), as commands meet them.
 
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -316,6 +317,45 @@ TEST_F(Spilling, AScriptThatChangesMoreThanThereIsRoomForEndsNevertheless) {
   EXPECT_EQ(run("CONFIG SET maxmemory 0"), "OK");
   EXPECT_EQ(run("GET t:499"), text(499) + "x");
   EXPECT_EQ(run("GET t:0"), text(0) + "x") << "it was done once";
+}
+
+// Whoever meets a script between having read what he needs and using it does not wait for room,
+// either, when the script ends: what he needs would leave meanwhile.
+TEST_F(Spilling, WhoHasReadAndIsHeldUpStillDoesNotWaitForRoom) {
+  const std::vector<std::vector<std::vector<std::string>>> requests{
+      {{"APPEND", "s:1", "x"}},
+      {{"MULTI"}, {"APPEND", "s:1", "x"}, {"EXEC"}},
+      {{"EVAL", "return redis.call('append', KEYS[1], 'x')", "1", "s:1"}},
+  };
+  for (const auto& words : requests) {
+    const std::size_t size = client().ask({"STRLEN", "s:1"})->integer;
+    spill();
+    ConnectionState& state = connect().state;
+    Dispatcher dispatcher(*services);
+    std::atomic<int> woken = 0;
+    std::string out;
+    const auto step = [&](const std::vector<std::string>& of) {
+      const std::vector<std::string_view> views(of.begin(), of.end());
+      out.clear();
+      return dispatcher.run(state, views, out, clock.now(), [&] { ++woken; });
+    };
+    for (std::size_t i = 0; i + 1 < words.size(); ++i) step(words[i]);
+    ASSERT_EQ(step(words.back()), Dispatcher::Outcome::wait_wakeup);
+    wait_for([&] { return woken == 1; });
+    limit_to(in_use_and(-1000));
+    {
+      const Key key = keyspace->key(0, "s:1");
+      Transaction script(*keyspace, Transaction::Growing(), {&key, 1}, clock.now());
+      script.say_it_will_be_long();
+      ASSERT_EQ(step(words.back()), Dispatcher::Outcome::wait_wakeup);
+    }
+    wait_for([&] { return woken == 2; });
+    ASSERT_EQ(keyspace->room(), Keyspace::Room::soon);
+    EXPECT_EQ(step(words.back()), Dispatcher::Outcome::done) << words.back().front();
+    EXPECT_NE(out.find(std::to_string(size + 1)), std::string::npos) << out;
+    EXPECT_EQ(state.awaited, nullptr);
+    ASSERT_EQ(run("CONFIG SET maxmemory 0"), "OK");
+  }
 }
 
 TEST_F(Spilling, NoRoomIsMadeForWhatTakesMoreThanHalf) {

@@ -150,9 +150,8 @@ struct Keyspace::Impl {
       std::size_t part = 0;           // within the shard,
       std::uint32_t tag = 0;          // and within the part
       std::size_t left = 0;           // shards of this round
-      std::uint64_t could_leave = 0;  // bytes, in this round so far
+      std::uint64_t could_leave = 0;  // bytes, in this round so far, at most
       std::uint64_t freed = 0;
-      bool skipped = false;              // some of the round, which was held or is on its way out
       std::uint32_t cold_s = 0;          // until then must a value have been used last to leave
       std::vector<std::uint32_t> met_s;  // when those were used that could leave, to know that
       std::chrono::steady_clock::time_point begun{};
@@ -200,6 +199,7 @@ struct Keyspace::Impl {
   std::uint64_t high_mark() const;
   std::uint64_t low_mark() const;
   bool spill(std::size_t worker, std::size_t workers, const std::function<bool()>& out_of_time);
+  std::uint64_t fair_share() const;
   static void begin_round(Sweep::Spill& spill, std::size_t worker, std::size_t workers);
   void spill_some(Sweep::Spill& spill, std::size_t worker, std::size_t workers);
   void look_at_some(Sweep::Spill& spill, ShardPart& part);

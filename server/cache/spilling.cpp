@@ -29,6 +29,8 @@ constexpr std::size_t kGainMin = 16;
 // A round that finds less than this part of the limit has found nothing.
 constexpr std::uint64_t kWorthARound = 256;
 constexpr std::chrono::milliseconds kRestMin{100};
+// Nor is less than this, when it was read back, a reason for a round, which costs milliseconds.
+constexpr std::uint64_t kReadBackMin = 1024 * 1024;
 
 // What would be free without the value; 0: it stays. When the fields of a timed hash are due must
 // be known.
@@ -86,11 +88,15 @@ bool Keyspace::Impl::spill(std::size_t worker, std::size_t workers,
   return true;
 }
 
+// What a shard may have that somebody holds, or that is on its way out.
+std::uint64_t Keyspace::Impl::fair_share() const {
+  return memory_limit.load(std::memory_order_relaxed) / kShards;
+}
+
 // From where the last one ended.
 void Keyspace::Impl::begin_round(Sweep::Spill& spill, std::size_t worker, std::size_t workers) {
   spill.left = (kShards - worker + workers - 1) / workers;
   spill.could_leave = spill.freed = 0;
-  spill.skipped = false;
   spill.begun = std::chrono::steady_clock::now();
 }
 
@@ -100,7 +106,7 @@ void Keyspace::Impl::spill_some(Sweep::Spill& spill, std::size_t worker, std::si
   bool more = false;
   // What somebody holds is left for the next round, which so comes however long he does.
   if (!shard.lock.lock_if_short()) {
-    spill.skipped = true;
+    spill.could_leave += fair_share();
   } else {
     const std::lock_guard guard(shard.lock, std::adopt_lock);
     if (ShardPart* const part = shard.part_at(spill.part)) {
@@ -127,7 +133,7 @@ void Keyspace::Impl::look_at_some(Sweep::Spill& spill, ShardPart& part) {
   some.clear();
   const bool all_away = part.away + part.absent == part.table.size();
   const bool dead = !alive(part.id);
-  if (dead && part.table.size() > 0) spill.skipped = true;
+  if (dead && part.table.size() > 0) spill.could_leave += fair_share();
   if (all_away || dead) spill.tag = SlotTable::kTags;
   while (spill.tag < SlotTable::kTags && some.size() < kLookedAtAtOnce) {
     spill.tag = part.table.visit_from<Entry>(spill.tag, [&](Entry& entry) {
@@ -179,13 +185,13 @@ bool Keyspace::Impl::end_round(Sweep::Spill& spill, std::size_t workers) const {
   const std::uint64_t worth =
       memory_limit.load(std::memory_order_relaxed) / (kWorthARound * workers);
   judge_what_is_cold(spill);  // where there are few, nobody has yet
-  const bool dry = !spill.skipped && spill.could_leave <= worth;
+  const bool dry = spill.could_leave <= worth;
   spill.dry.store(dry, std::memory_order_relaxed);
   if (dry) {
     const auto now = std::chrono::steady_clock::now();
     spill.rests_until =
         now + std::max<std::chrono::steady_clock::duration>(kRestMin, 4 * (now - spill.begun));
-    spill.rests_below = bytes_to_stay() + worth;
+    spill.rests_below = bytes_to_stay() + std::max(worth, kReadBackMin);
   }
   return !dry && spill.freed > worth;
 }

@@ -133,11 +133,11 @@ TEST_F(SpillingTest, RoomIsRefusedOnlyWhenNothingIsLeftThatCouldLeave) {
 
 TEST_F(SpillingTest, RestsEndWhenValuesAreReadBack) {
   wait_until_warm();
-  fill(0, 1000);
+  fill(0, 3000);
   keep_within(1);
   ASSERT_EQ(keyspace_->room(), Room::none);
   std::vector<std::string> names;
-  for (int i = 0; i < 1000; ++i) names.push_back(name_of(i));
+  for (int i = 0; i < 3000; ++i) names.push_back(name_of(i));
   std::vector<Key> keys;
   for (const std::string& name : names) keys.push_back(keyspace_->key(0, name));
   ASSERT_EQ(bring_back(keys), "");
@@ -150,10 +150,9 @@ TEST_F(SpillingTest, WhatSomebodyHoldsForLongMayLeaveYet) {
   wait_until_warm();
   fill(0, 100);
   ASSERT_TRUE(journal_->flush());
-  keyspace_->set_memory_limit(1);
+  keyspace_->set_memory_limit(in_use() / 2);
   {
-    const Key held = keyspace_->key(0, "session:7");
-    Transaction tx(*keyspace_, Transaction::Growing(), {&held, 1}, clock_.now());
+    Transaction tx(*keyspace_, Transaction::AllShards(), clock_.now());
     tx.say_it_will_be_long();
     for (int i = 0; i < 3; ++i) upkeep();
     EXPECT_EQ(keyspace_->room(), Room::soon);
@@ -164,6 +163,24 @@ TEST_F(SpillingTest, WhatSomebodyHoldsForLongMayLeaveYet) {
     return keyspace_->room() == Room::none;
   });
   EXPECT_EQ(away(), 100u);
+}
+
+// One shard has not so much that it would help.
+TEST_F(SpillingTest, NobodyIsKeptWaitingByASingleShardThatIsHeld) {
+  wait_until_warm();
+  fill(0, 100);
+  ASSERT_TRUE(journal_->flush());
+  const Key held = keyspace_->key(0, name_of(7));
+  Transaction tx(*keyspace_, Transaction::Growing(), {&held, 1}, clock_.now());
+  tx.say_it_will_be_long();
+  keyspace_->set_memory_limit(in_use() / 2);
+  EXPECT_EQ(keyspace_->room(), Room::soon);
+  wait_for([&] {
+    upkeep();
+    return keyspace_->room() == Room::none;
+  });
+  tx.finish();
+  EXPECT_EQ(away(), 99u);
 }
 
 TEST_F(SpillingTest, TheKeyIsKnownWithoutItsValue) {

@@ -113,9 +113,9 @@ TEST_F(SpillingCollections, LeaveUnlessTheirFieldsHaveDeadlines) {
 TEST_F(SpillingCollections, KeepTheirForm) {
   const Key k = key("set");
   {
-    Transaction tx(*keyspace_, {&k, 1}, clock_.now());
     std::vector<std::string> names;
     for (int i = 0; i < 5000; ++i) names.push_back(std::to_string(i));
+    Transaction tx(*keyspace_, {&k, 1}, clock_.now());
     for (const std::string& name : names) {
       const std::string_view member = name;
       tx.add_members(k, {&member, 1});

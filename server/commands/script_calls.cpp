@@ -135,7 +135,7 @@ bool ScriptCalls::take_keys(Request& request) {
   if (has(command, kWholeKeyspace) && !know_everywhere(request)) return false;
   if (has(command, kWrite)) {
     if (!services_.scripts->begin_to_write()) {
-      request.reply.error("ERR Script killed by user with SCRIPT KILL.");
+      request.reply.error("ERR Script killed by user with SCRIPT KILL...");
       return false;
     }
     wrote_ = true;

@@ -22,7 +22,7 @@ namespace {
 using Steady = TickClock;
 
 constexpr char kChunkName[] = "@user_script";
-constexpr std::string_view kKilled = "Script killed by user with SCRIPT KILL.";
+constexpr std::string_view kKilled = "Script killed by user with SCRIPT KILL...";
 constexpr std::string_view kStopped = "the server stops";
 constexpr int kInstructionsBetweenLooks = 1000;  // some ten microseconds
 // Of a script with values so large that a single instruction may take milliseconds.

@@ -58,7 +58,7 @@ TEST_F(LongTransactions, MakeOthersBusyUntilTheScriptIsKilled) {
   EXPECT_EQ(journal->appended(), before);
   EXPECT_EQ(killed(), "OK");
   ASSERT_EQ(go_on(), Outcome::done);
-  EXPECT_THAT(out, StartsWith("*3\r\n+OK\r\n-ERR Script killed by user with SCRIPT KILL."));
+  EXPECT_THAT(out, StartsWith("*3\r\n+OK\r\n-ERR Script killed by user with SCRIPT KILL..."));
   EXPECT_THAT(out, EndsWith("\r\n+OK\r\n"));
   EXPECT_EQ(journal->appended(), before + 1);
   EXPECT_EQ(state.hold_until, before + 1);

@@ -19,6 +19,13 @@ class Histogram {
   Duration max() const { return max_; }
   // The duration that this share of all does not exceed; zero if there are none.
   Duration quantile(double share) const;
+  // Calls with each duration that there is, from the least on, and how many times it is there.
+  template <typename Use>
+  void for_each(Use use) const {
+    for (std::size_t i = 0; i < kBuckets; ++i) {
+      if (buckets_[i] > 0) use(Duration(middle_of(i)), buckets_[i]);
+    }
+  }
 
  private:
   static constexpr unsigned kExactBits = 7;  // durations below 2^7 ns have a bucket each

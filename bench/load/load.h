@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -33,14 +34,25 @@ struct Share {
   std::uint64_t seed;
 };
 
-// A closed loop over one thread's connections: each sends `in_flight` requests at once and the next
-// ones when the last of their replies is there. A request's latency runs from the moment its burst
-// is handed to the kernel until its reply has been read.
+// A loop over one thread's connections, each of which sends `in_flight` requests at once and no
+// more before the last of their replies is there.
+//
+// Closed, without a rate: the next ones follow then. A request's latency runs from the moment its
+// burst is handed to the kernel until its reply has been read.
+//
+// Open, with a rate: the bursts of all connections are due one after the other, evenly spread,
+// whatever the server does; one whose connection still waits for replies is sent late. A request's
+// latency runs from the moment its burst was due, so a pause delays all that should have been
+// sent meanwhile.
 class Load {
  public:
+  // What came between two moments.
+  using TellSlice =
+      std::function<void(Clock::time_point from, Clock::time_point until, const Histogram&)>;
+
   // Connects. Throws std::runtime_error with a line for people, as run() does when a connection is
   // lost or nothing comes for half a minute.
-  Load(const Options& options, const Share& share);
+  Load(const Options& options, const Share& share, TellSlice tell_slice = {});
   ~Load();
   Load(const Load&) = delete;
   Load& operator=(const Load&) = delete;

@@ -26,17 +26,38 @@ struct Part {
   std::uint64_t size;
 };
 
+double seconds_of(Clock::duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+double us(Histogram::Duration duration) { return static_cast<double>(duration.count()) / 1e3; }
+
+// A line whole, since threads do this.
+void print_slice(Clock::time_point from, Clock::time_point until, const Histogram& latencies) {
+  std::string counts;
+  latencies.for_each([&](Histogram::Duration duration, std::uint64_t times) {
+    counts += (counts.empty() ? "[" : ", [") + std::to_string(us(duration)) + ", " +
+              std::to_string(times) + "]";
+  });
+  std::printf("{\"from\": %.6f, \"until\": %.6f, \"us_times\": [%s]}\n",
+              seconds_of(from.time_since_epoch()), seconds_of(until.time_since_epoch()),
+              counts.c_str());
+  std::fflush(stdout);
+}
+
 std::vector<std::unique_ptr<Load>> connect(const Options& options) {
   std::vector<std::unique_ptr<Load>> loads;
   for (std::size_t i = 0; i < options.threads; ++i) {
     const Part connections(options.connections, options.threads, i);
     const Part requests(options.fill ? options.keys : options.requests, options.threads, i);
     loads.push_back(std::make_unique<Load>(
-        options, Share{.connections = connections.size,
-                       .requests = options.duration.count() > 0 && !options.fill ? UINT64_MAX
-                                                                                 : requests.size,
-                       .first_filled = requests.first,
-                       .seed = options.seed * kSeedsApart + i}));
+        options,
+        Share{
+            .connections = connections.size,
+            .requests = options.duration.count() > 0 && !options.fill ? UINT64_MAX : requests.size,
+            .first_filled = options.first_key + requests.first,
+            .seed = options.seed * kSeedsApart + i},
+        options.slice.count() > 0 ? Load::TellSlice(print_slice) : Load::TellSlice()));
   }
   return loads;
 }
@@ -65,10 +86,8 @@ Result run_together(std::vector<std::unique_ptr<Load>>& loads) {
   return whole;
 }
 
-double us(Histogram::Duration duration) { return static_cast<double>(duration.count()) / 1e3; }
-
 void print(const Options& options, const Result& result) {
-  const double seconds = std::chrono::duration<double>(result.ended - result.began).count();
+  const double seconds = seconds_of(result.ended - result.began);
   const auto count = result.latencies.count();
   const Histogram& latencies = result.latencies;
   std::printf(

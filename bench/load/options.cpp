@@ -15,6 +15,7 @@ const char* const kUsage =
     "hash:\n"
     "                                 HGETALL, HSET of one field in turn (get)\n"
     "  --fill                         instead: make every key of the workload once\n"
+    "  --first-key N                  of those to fill, which are --keys (0)\n"
     "  --host ADDRESS --port N        (127.0.0.1, 6379)\n"
     "  --tls                          the port speaks TLS\n"
     "  --keys N                       sessions there are (1000000)\n"
@@ -26,6 +27,13 @@ const char* const kUsage =
     "                                 all their replies (1)\n"
     "  --requests N                   (1000000)\n"
     "  --seconds N                    instead of a number of requests\n"
+    "  --rate N                       requests a second over all connections, evenly spread; a\n"
+    "                                 connection that still waits for replies sends late, and\n"
+    "                                 latencies run from when a request was due (without: as fast\n"
+    "                                 as replies come, latencies from sending)\n"
+    "  --slice-ms N                   first prints, every N milliseconds, a line of JSON with the\n"
+    "                                 latencies of the replies that came meanwhile, and from when\n"
+    "                                 until when that was, in seconds of the monotonic clock\n"
     "  --zipf EXPONENT                0: all keys alike (0)\n"
     "  --seed N                       (1)\n";
 
@@ -49,8 +57,9 @@ template <typename Number>
 Number number(std::string_view option, std::string_view value, Number least, Number most) {
   Number result{};
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), result);
-  if (error != std::errc{} || end != value.data() + value.size() || result < least ||
-      result > most) {
+  // Written so that "nan" is none.
+  const bool fits = result >= least && result <= most;
+  if (error != std::errc{} || end != value.data() + value.size() || !fits) {
     refuse(option, value, "a number from " + std::to_string(least) + " to " + std::to_string(most));
   }
   return result;
@@ -76,6 +85,8 @@ void apply(std::string_view option, std::string_view value, Options& options) {
     options.workload = workload(option, value);
   } else if (option == "--keys") {
     options.keys = count(1, 1'000'000'000'000);
+  } else if (option == "--first-key") {
+    options.first_key = count(0, 1'000'000'000'000);
   } else if (option == "--value-bytes") {
     options.value_bytes = count(8, 512u << 20);
   } else if (option == "--ttl") {
@@ -90,6 +101,10 @@ void apply(std::string_view option, std::string_view value, Options& options) {
     options.requests = count(1, 1'000'000'000'000);
   } else if (option == "--seconds") {
     options.duration = std::chrono::seconds(count(1, kSecondsMax));
+  } else if (option == "--rate") {
+    options.rate = number<double>(option, value, 1, 1e9);
+  } else if (option == "--slice-ms") {
+    options.slice = std::chrono::milliseconds(count(1, 1'000'000));
   } else if (option == "--zipf") {
     options.zipf = number<double>(option, value, 0, 10);
   } else if (option == "--seed") {

@@ -23,6 +23,7 @@ struct Options {
   Workload workload = Workload::get;
   bool fill = false;  // instead, makes every key that the workload asks for, once, in order
   std::uint64_t keys = 1'000'000;
+  std::uint64_t first_key = 0;  // to fill
   std::size_t value_bytes = 512;
   std::chrono::seconds ttl{1800};
   std::size_t connections = 50;
@@ -30,6 +31,8 @@ struct Options {
   std::size_t in_flight = 1;           // requests on each connection
   std::uint64_t requests = 1'000'000;  // not for fill
   std::chrono::seconds duration{0};    // if not 0, this counts and not the number of requests
+  double rate = 0;                     // requests a second over all connections; 0: a closed loop
+  std::chrono::milliseconds slice{0};  // if not 0, what came in each is told by itself
   double zipf = 0;                     // exponent; 0: all keys alike
   std::uint64_t seed = 1;
 };

@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "server/base/check.h"
+#include "server/store/long_hash.h"
 
 namespace sojourn::server {
 namespace {
@@ -32,7 +33,11 @@ constexpr std::uint8_t kKnownFlags =
 // The row's kind goes into its checksum, so that no row is ever taken for one of another kind.
 enum class RowKind : std::uint64_t { record = 1, touch = 2, field = 3, field_deadline = 4 };
 
-std::uint64_t hash(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
+std::uint64_t hash(std::string_view bytes) {
+  constexpr std::size_t kShortMax = 240;  // XXH3 has a way of its own for these, best inlined
+  if (bytes.size() > kShortMax) return long_hash(bytes);
+  return XXH3_64bits(bytes.data(), bytes.size());
+}
 
 // Key prefixes are 4 bytes (database) or 8 (collection).
 std::uint64_t checksum(RowKind kind, std::string_view key_prefix, std::string_view key,

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -15,6 +16,18 @@ using rocksdb::IODebugContext;
 using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 
+// Hands over what is to be written in pieces, so that who writes a large value can give way, too.
+template <class Append>
+IOStatus in_pieces(const rocksdb::Slice& data, PacedWork& work, Append append) {
+  constexpr std::size_t kPiece = 256 * 1024;
+  IOStatus status;
+  for (std::size_t at = 0; at < data.size() && status.ok(); at += kPiece) {
+    work.give_way();
+    status = append(rocksdb::Slice(data.data() + at, std::min(kPiece, data.size() - at)));
+  }
+  return status;
+}
+
 // A table being written by one of RocksDB's threads.
 class TableFile : public rocksdb::FSWritableFileOwnerWrapper {
  public:
@@ -23,14 +36,14 @@ class TableFile : public rocksdb::FSWritableFileOwnerWrapper {
 
   IOStatus Append(const rocksdb::Slice& data, const IOOptions& options,
                   IODebugContext* debug) override {
-    work_.give_way();
-    return target()->Append(data, options, debug);
+    return in_pieces(data, work_, [&](const rocksdb::Slice& piece) {
+      return target()->Append(piece, options, debug);
+    });
   }
+  // Nobody asks for verification (DBOptions::checksum_handoff_file_types).
   IOStatus Append(const rocksdb::Slice& data, const IOOptions& options,
-                  const rocksdb::DataVerificationInfo& verification,
-                  IODebugContext* debug) override {
-    work_.give_way();
-    return target()->Append(data, options, verification, debug);
+                  const rocksdb::DataVerificationInfo&, IODebugContext* debug) override {
+    return Append(data, options, debug);
   }
 
  private:

@@ -208,24 +208,28 @@ class RowMemory {
   RowMemory& operator=(const RowMemory&) = delete;
 
   char* allocate(std::size_t bytes) {
-    if (bytes > kLarge) {
-      return large_.emplace_back(std::make_unique_for_overwrite<char[]>(bytes)).get();
-    }
-    if (bytes > left_) {
-      next_ = chunks_.emplace_back(pool_->take());
-      left_ = ChunkPool::kChunk;
-    }
+    if (bytes > left_) return begin_chunks(bytes);
     left_ -= bytes;
     return std::exchange(next_, next_ + bytes);
   }
 
  private:
-  // Larger ones have an allocation of their own, so at most an eighth of a chunk is left over.
-  static constexpr std::size_t kLarge = ChunkPool::kChunk / 8;
+  // For a row that does not fit in what is left. Goes on with what is larger then, the rest of
+  // these or of those before, so that half is lost at most.
+  char* begin_chunks(std::size_t bytes) {
+    const std::size_t count = (bytes + ChunkPool::kChunk - 1) / ChunkPool::kChunk;
+    char* const row = pool_->take(count);
+    for (std::size_t i = 0; i < count; ++i) chunks_.push_back(row + i * ChunkPool::kChunk);
+    const std::size_t rest = count * ChunkPool::kChunk - bytes;
+    if (rest > left_) {
+      next_ = row + bytes;
+      left_ = rest;
+    }
+    return row;
+  }
 
   const std::shared_ptr<ChunkPool> pool_;
   std::vector<char*> chunks_;
-  std::vector<std::unique_ptr<char[]>> large_;
   char* next_ = nullptr;
   std::size_t left_ = 0;
 };

@@ -221,6 +221,10 @@ void ColdReader::put(Job job) {
   {
     std::lock_guard lock(mutex_);
     queue.jobs.push_back(std::move(job));
+    // A turn wants many at once, and those that were woken for the first of them take the others,
+    // too. Who reads one now may be kept by the disk.
+    if (queue.woken == queue.asleep || queue.jobs.size() <= queue.woken) return;
+    ++queue.woken;
   }
   queue.wake.notify_one();
 }
@@ -228,7 +232,12 @@ void ColdReader::put(Job job) {
 void ColdReader::run(Queue& queue) {
   std::unique_lock lock(mutex_);
   for (;;) {
-    queue.wake.wait(lock, [&] { return stopping_ || !queue.jobs.empty(); });
+    while (!stopping_ && queue.jobs.empty()) {
+      ++queue.asleep;
+      queue.wake.wait(lock);
+      --queue.asleep;
+      if (queue.woken > 0) --queue.woken;
+    }
     if (stopping_) return;
     Job job = std::move(queue.jobs.front());
     queue.jobs.pop_front();

@@ -91,6 +91,8 @@ class ColdReader {
   struct Queue {
     std::condition_variable wake;
     std::deque<Job> jobs;
+    std::size_t asleep = 0;  // threads that wait for jobs
+    std::size_t woken = 0;   // of those, on their way
   };
   void put(Job job);
   void run(Queue& queue);

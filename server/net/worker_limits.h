@@ -76,7 +76,9 @@ inline constexpr std::chrono::seconds kWarnEvery{10};
 
 // Expired keys go, and their deletions are written, within this time and a little.
 inline constexpr std::chrono::milliseconds kTick{32};
-inline constexpr std::chrono::microseconds kUpkeepBudget{500};
+// Upkeep that has much to do takes turns with the sockets, a step each. Steps must be short: a turn
+// has to serve what came in during the step, too, or requests pile up until upkeep is done.
+inline constexpr std::chrono::microseconds kUpkeepBudget{100};
 // No turn is as long: what latency-monitor-threshold is when it is off.
 inline constexpr std::chrono::milliseconds kLongestTurn = std::chrono::hours(24);
 // CLIENT LIST shows other connections' figures as old as this; the second once somebody looks.

@@ -13,7 +13,7 @@ constexpr std::size_t kExpireAtOnce = 64;  // entries under one hold of a shard'
 constexpr std::size_t kFieldsAtOnce = 64;  // of large ones
 constexpr std::size_t kCleanAtOnce = 512;
 constexpr std::size_t kMoveAtOnce = 32;     // entries
-constexpr std::size_t kDrainAtOnce = 1024;  // fields of a large hash
+constexpr std::size_t kDrainAtOnce = 256;   // fields of a large hash
 
 }  // namespace
 

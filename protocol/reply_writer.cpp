@@ -19,13 +19,6 @@ void append_line(std::string& out, std::string_view text) {
   out.append("\r\n", 2);
 }
 
-// Room for all of it first: else the last two bytes would have a large one copied once more.
-void append_bulk(std::string& out, std::string_view bytes) {
-  append_header(out, '$', bytes.size());
-  if (out.capacity() - out.size() < bytes.size() + 2) out.reserve(out.size() + bytes.size() + 2);
-  out.append(bytes).append("\r\n", 2);
-}
-
 // Buffers are big enough for any 64-bit integer, and for 17 digits with point, zeros and exponent.
 std::string_view print(std::int64_t value, char (&buffer)[32]) {
   return {buffer, std::to_chars(buffer, buffer + sizeof(buffer), value).ptr};
@@ -84,6 +77,15 @@ std::string print_real(double value) {
   return sign + layout(shortest(std::abs(value)));
 }
 
+void ReplyWriter::grow(std::size_t bytes) {
+  if (spare_ == nullptr || bytes < kLargeBytes || bytes > spare_->capacity()) {
+    return out_.reserve(bytes);
+  }
+  spare_->assign(out_);
+  spare_->swap(out_);
+  spare_->clear();
+}
+
 void ReplyWriter::simple(std::string_view text) {
   out_.push_back('+');
   append_line(out_, text);
@@ -102,11 +104,16 @@ void ReplyWriter::integer(std::int64_t value) {
 
 void ReplyWriter::unsigned_integer(std::uint64_t value) { append_header(out_, ':', value); }
 
-void ReplyWriter::bulk(std::string_view bytes) { append_bulk(out_, bytes); }
+// Room for all of it first: else the last two bytes would have a large one copied once more.
+void ReplyWriter::bulk(std::string_view bytes) {
+  append_header(out_, '$', bytes.size());
+  if (out_.capacity() - out_.size() < bytes.size() + 2) grow(out_.size() + bytes.size() + 2);
+  out_.append(bytes).append("\r\n", 2);
+}
 
 void ReplyWriter::bulk_integer(std::int64_t value) {
   char buffer[32];
-  append_bulk(out_, print(value, buffer));
+  bulk(print(value, buffer));
 }
 
 void ReplyWriter::null() { out_.append(version_ == Version::resp3 ? "_\r\n" : "$-1\r\n"); }
@@ -130,7 +137,7 @@ void ReplyWriter::push(std::size_t count) {
 
 void ReplyWriter::real(double value) {
   const std::string text = print_real(value);
-  if (version_ == Version::resp2) return append_bulk(out_, text);
+  if (version_ == Version::resp2) return bulk(text);
   out_.append(",", 1).append(text).append("\r\n", 2);
 }
 
@@ -143,13 +150,13 @@ void ReplyWriter::boolean(bool value) {
 }
 
 void ReplyWriter::big_number(std::string_view digits) {
-  if (version_ == Version::resp2) return append_bulk(out_, digits);
+  if (version_ == Version::resp2) return bulk(digits);
   out_.push_back('(');
   append_line(out_, digits);
 }
 
 void ReplyWriter::verbatim(std::string_view format, std::string_view text) {
-  if (version_ == Version::resp2) return append_bulk(out_, text);
+  if (version_ == Version::resp2) return bulk(text);
   append_header(out_, '=', format.size() + 1 + text.size());
   out_.append(format).append(":", 1).append(text).append("\r\n", 2);
 }

@@ -19,8 +19,14 @@ std::string print_real(double value);
 // by 2n. CR and LF in simple strings and errors become spaces: no text can forge a reply.
 class ReplyWriter {
  public:
-  explicit ReplyWriter(std::string& out, Version version = Version::resp2)
-      : out_(out), version_(version) {}
+  // Memory that somebody keeps for replies is worth looking for from this size on.
+  static constexpr std::size_t kLargeBytes = 1024 * 1024;
+
+  // `spare`, if there is one, is memory for a large reply that outgrows its own: where it is large
+  // enough the two are exchanged, and the smaller one is left in it, empty.
+  explicit ReplyWriter(std::string& out, Version version = Version::resp2,
+                       std::string* spare = nullptr)
+      : out_(out), version_(version), spare_(spare) {}
 
   void simple(std::string_view text);  // +OK
   void ok() { simple("OK"); }
@@ -47,8 +53,11 @@ class ReplyWriter {
   std::string& out() { return out_; }
 
  private:
+  void grow(std::size_t bytes);
+
   std::string& out_;
   Version version_;
+  std::string* spare_;
 };
 
 }  // namespace sojourn::protocol

@@ -78,11 +78,12 @@ std::function<void(std::optional<Error>)> when_read(std::shared_ptr<Awaited> rea
 
 }  // namespace
 
-Dispatcher::Dispatcher(Services& services, WorkerMetrics& metrics)
+Dispatcher::Dispatcher(Services& services, WorkerMetrics& metrics, std::string* spare_output)
     : services_(services),
       metrics_(metrics),
       journal_(services.keyspace.journal()),
       channels_(*services.channels),
+      spare_output_(spare_output),
       settings_(services.config.current()),
       settings_generation_(services.config.generation()) {}
 
@@ -107,7 +108,7 @@ Dispatcher::Outcome Dispatcher::run(ConnectionState& connection, protocol::Words
   if (connection.reply_mode == ReplyMode::skip_next) connection.reply_mode = ReplyMode::skip_this;
   connection.last_request_at = now;
 
-  protocol::ReplyWriter reply(out, connection.version);
+  protocol::ReplyWriter reply(out, connection.version, spare_output_);
   Request request{.services = services_,
                   .settings = *settings_,
                   .connection = connection,

@@ -27,7 +27,8 @@ class Call;
 // are the caller's to count.
 class Dispatcher {
  public:
-  Dispatcher(Services& services, WorkerMetrics& metrics);
+  // `spare_output`: memory for large replies, see protocol::ReplyWriter.
+  Dispatcher(Services& services, WorkerMetrics& metrics, std::string* spare_output = nullptr);
   explicit Dispatcher(Services& services);  // counts in metrics of its own
   ~Dispatcher();
   Dispatcher(const Dispatcher&) = delete;
@@ -149,6 +150,7 @@ class Dispatcher {
   WorkerMetrics& metrics_;
   Journal& journal_;
   Channels& channels_;
+  std::string* const spare_output_;
   std::shared_ptr<const Settings> settings_;  // also Config's; here so that it outlives a run
   std::uint64_t settings_generation_ = 0;
   Time turn_{};

@@ -46,8 +46,8 @@ void Gauges::note(const Services& services, Time now, const Keyspace::Totals& to
   used_memory_.store(used, std::memory_order_relaxed);
   beside_keyspace_.store(used - totals.entry_bytes, std::memory_order_relaxed);
   share_memory(services);
-  const std::uint64_t told =
-      used + (services.store != nullptr ? services.store->memory_bytes() : 0);
+  const std::uint64_t told = used + metrics.sum(&WorkerMetrics::spare_buffer_bytes) +
+                             (services.store != nullptr ? services.store->memory_bytes() : 0);
   told_memory_.store(told, std::memory_order_relaxed);
   peak_.store(std::max(told, told_memory_peak()), std::memory_order_relaxed);
   if (told_memory_at_start() == 0) start_.store(told, std::memory_order_relaxed);

@@ -18,9 +18,12 @@ constexpr std::size_t kCompactedBytesMin = 16 * 1024;
 
 }  // namespace
 
-Connection::Connection(FileDescriptor socket, ConnectionState initial,
+Connection::Connection(FileDescriptor socket, ConnectionState initial, SpareBlock& spare_input,
                        std::unique_ptr<TlsStream> tls)
-    : state(std::move(initial)), socket_(std::move(socket)), tls_(std::move(tls)) {
+    : state(std::move(initial)),
+      input(spare_input),
+      socket_(std::move(socket)),
+      tls_(std::move(tls)) {
   state.descriptor = socket_.get();
   if (tls_) handshake_bytes_ = kHandshakeBytes;
 }

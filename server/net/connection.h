@@ -19,8 +19,8 @@ namespace sojourn::server {
 // One socket, the bytes read from it and the bytes to be written to it. Its worker's alone.
 class Connection {
  public:
-  // With `tls` what goes over the socket is encrypted.
-  Connection(FileDescriptor socket, ConnectionState initial,
+  // With `tls` what goes over the socket is encrypted. `spare_input`: see InputBuffer.
+  Connection(FileDescriptor socket, ConnectionState initial, SpareBlock& spare_input,
              std::unique_ptr<TlsStream> tls = nullptr);
 
   ConnectionState state;

@@ -1,25 +1,36 @@
 #include "server/net/input_buffer.h"
 
 #include <cstring>
+#include <utility>
 
 #include "server/base/check.h"
 
 namespace sojourn::server {
 
 std::span<char> InputBuffer::room(std::size_t bytes) {
-  if (begin_ > 0 && capacity_ - end_ < bytes) {
-    std::memmove(data_.get(), data_.get() + begin_, size());
+  // At once, while it is little: large memory would be full only with megabytes to be moved.
+  if (begin_ > 0) {
+    std::memmove(data(), data() + begin_, size());
     end_ -= begin_;
     begin_ = 0;
   }
-  if (capacity_ - end_ < bytes) {
-    char* const grown = static_cast<char*>(std::realloc(data_.get(), end_ + bytes));
-    CHECK(grown != nullptr);
-    (void)data_.release();
-    data_.reset(grown);
-    capacity_ = end_ + bytes;
+  if (capacity() - end_ < bytes) grow(end_ + bytes);
+  return {data() + end_, capacity() - end_};
+}
+
+void InputBuffer::grow(std::size_t bytes) {
+  if (bytes >= kLargeBytes && capacity() < kLargeBytes) {
+    if (Block spare = spare_.take(); spare.bytes > 0) {
+      if (end_ > 0) std::memcpy(spare.data.get(), data(), end_);
+      memory_ = std::move(spare);
+    }
   }
-  return {data_.get() + end_, capacity_ - end_};
+  if (capacity() >= bytes) return;
+  char* const grown = static_cast<char*>(std::realloc(data(), bytes));
+  CHECK(grown != nullptr);
+  (void)memory_.data.release();
+  memory_.data.reset(grown);
+  memory_.bytes = bytes;
 }
 
 void InputBuffer::consume(std::size_t bytes) {
@@ -29,8 +40,8 @@ void InputBuffer::consume(std::size_t bytes) {
 
 void InputBuffer::assign(std::string_view bytes) {
   if (bytes.empty()) return clear();
-  if (!empty() && bytes.data() >= data_.get() && bytes.data() < data_.get() + end_) {
-    begin_ = static_cast<std::size_t>(bytes.data() - data_.get());
+  if (!empty() && bytes.data() >= data() && bytes.data() < data() + end_) {
+    begin_ = static_cast<std::size_t>(bytes.data() - data());
     end_ = begin_ + bytes.size();
     return;
   }
@@ -40,8 +51,8 @@ void InputBuffer::assign(std::string_view bytes) {
 }
 
 void InputBuffer::clear() {
-  data_.reset();
-  begin_ = end_ = capacity_ = 0;
+  if (capacity() > 0) spare_.keep(std::exchange(memory_, {}));
+  begin_ = end_ = 0;
 }
 
 }  // namespace sojourn::server

@@ -1,22 +1,25 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdlib>
-#include <memory>
 #include <span>
 #include <string_view>
+
+#include "server/net/spare_block.h"
 
 namespace sojourn::server {
 
 // Bytes received and not used yet: filled at its end, used from its front. Has no memory while it
 // is empty, since between requests almost every connection's is. Room is made without being
-// cleared, and moved by the kernel's page tables when it is large.
+// cleared, and moved by the kernel's page tables when it is large; large memory comes from `spare`,
+// if that has some, and goes back there.
 class InputBuffer {
  public:
+  explicit InputBuffer(SpareBlock& spare) : spare_(spare) {}
+
   bool empty() const { return begin_ == end_; }
   std::size_t size() const { return end_ - begin_; }
-  std::size_t capacity() const { return capacity_; }
-  std::string_view view() const { return {data_.get() + begin_, size()}; }
+  std::size_t capacity() const { return memory_.bytes; }
+  std::string_view view() const { return {data() + begin_, size()}; }
 
   // At least `bytes` of room behind the last byte, to be written and then committed.
   std::span<char> room(std::size_t bytes);
@@ -28,14 +31,13 @@ class InputBuffer {
   void clear();
 
  private:
-  struct Free {
-    void operator()(char* data) const { std::free(data); }
-  };
+  char* data() const { return memory_.data.get(); }
+  void grow(std::size_t bytes);
 
-  std::unique_ptr<char[], Free> data_;
+  SpareBlock& spare_;
+  Block memory_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
-  std::size_t capacity_ = 0;
 };
 
 }  // namespace sojourn::server

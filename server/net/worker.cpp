@@ -27,7 +27,7 @@ Worker::Worker(WorkersShared& shared, std::size_t index, std::size_t count)
       mailbox_(services_.channels->mailbox(index)),
       index_(index),
       count_(count),
-      dispatcher_(services_, metrics_),
+      dispatcher_(services_, metrics_, &outputs_.large()),
       io_(1),
       sockets_(io_, ::epoll_create1(EPOLL_CLOEXEC)),
       timer_(io_),
@@ -378,7 +378,7 @@ void Worker::take_in(FileDescriptor socket, const TlsContext* tls) {
   tune(socket.get(), settings_->tcp_keepalive);
 
   auto connection = std::make_unique<Connection>(
-      std::move(socket), std::move(state),
+      std::move(socket), std::move(state), spare_input_,
       tls != nullptr ? TlsStream::accept(*tls, settings_->tls_auth_clients, tls_work_) : nullptr);
   const bool without_tls = tls != nullptr && connection->tls() == nullptr;
   const std::uint64_t id = connection->state.id;

@@ -176,6 +176,8 @@ class Worker {
   Mailbox& mailbox_;
   const std::size_t index_;
   const std::size_t count_;
+  OutputPool outputs_;
+  SpareBlock spare_input_;
   Dispatcher dispatcher_;
 
   boost::asio::io_context io_;
@@ -189,7 +191,6 @@ class Worker {
   TurnTimer turn_timer_;
   Millis long_turn_{};  // from here on LATENCY remembers it
   Lookahead lookahead_;
-  OutputPool outputs_;
   TlsWork tls_work_;
   std::size_t sendable_ = kSentPerTurnMax;  // what is left of it in this turn
 

@@ -103,6 +103,8 @@ void Worker::look_through_connections(Time now) {
   }
   if (scanned_ < connections_.bucket_count()) return;
   scanned_ = 0;
+  // One at a time: the kernel takes a millisecond to take 8 MB back.
+  if (!spare_input_.age()) outputs_.age();
   metrics_.largest_input_buffer.store(std::exchange(largest_input_, 0), std::memory_order_relaxed);
   metrics_.largest_output_buffer.store(std::exchange(largest_output_, 0),
                                        std::memory_order_relaxed);
@@ -164,6 +166,8 @@ void Worker::report_buffers() {
     shared_.buffers.add(std::exchange(buffers_unreported_, 0));
   }
   if (shared_.buffers.bytes() > settings_->connection_buffers_budget) relieve_memory();
+  metrics_.spare_buffer_bytes.store(spare_input_.bytes() + outputs_.large_bytes(),
+                                    std::memory_order_relaxed);
 }
 
 // Who has not said who he is goes first, then who takes most.

@@ -33,6 +33,7 @@ struct alignas(64) WorkerMetrics {
   std::atomic<std::uint64_t> writes{0};                 // to sockets
   std::atomic<std::uint64_t> input_buffer_bytes{0};     // held now
   std::atomic<std::uint64_t> output_buffer_bytes{0};    // held now
+  std::atomic<std::uint64_t> spare_buffer_bytes{0};     // kept for large ones, in no connection
   std::atomic<std::uint64_t> largest_input_buffer{0};   // of one connection, a second ago at most
   std::atomic<std::uint64_t> largest_output_buffer{0};  // likewise
   std::atomic<std::uint64_t> error_replies{0};

@@ -158,5 +158,33 @@ TEST(ReplyWriter, PrintsEveryRealSoThatItReadsBack) {
   }
 }
 
+TEST(ReplyWriter, TakesSpareMemoryForALargeReply) {
+  const std::string value(2 * ReplyWriter::kLargeBytes, 'v');
+  const std::string reply = "$" + std::to_string(value.size()) + "\r\n" + value + "\r\n";
+  std::string out = "+OK\r\n";
+  std::string spare;
+  spare.reserve(2 * value.size());
+  const char* const memory = spare.data();
+  ReplyWriter(out, Version::resp2, &spare).bulk(value);
+  EXPECT_EQ(out.data(), memory);
+  EXPECT_TRUE(out == "+OK\r\n" + reply);
+  EXPECT_EQ(spare, "");
+  EXPECT_LT(spare.capacity(), 100u);
+}
+
+TEST(ReplyWriter, LeavesSpareMemoryThatIsTooSmallOrMoreThanAReplyNeeds) {
+  std::string spare;
+  spare.reserve(2 * ReplyWriter::kLargeBytes);
+  const char* const memory = spare.data();
+  for (const std::size_t bytes :
+       {std::size_t{3}, ReplyWriter::kLargeBytes / 2, 2 * ReplyWriter::kLargeBytes}) {
+    std::string out;
+    ReplyWriter(out, Version::resp2, &spare).bulk(std::string(bytes, 'v'));
+    EXPECT_GT(out.size(), bytes);
+    EXPECT_NE(out.data(), memory) << bytes;
+  }
+  EXPECT_EQ(spare.data(), memory);
+}
+
 }  // namespace
 }  // namespace sojourn::protocol

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "server/net/spare_block.h"
 #include "tests/server/net/server_fixture.h"
 
 namespace sojourn::server {
@@ -51,6 +52,35 @@ TEST_F(Requests, WithLargeValuesComeBackWhole) {
              "the input's memory is given back");
   eventually([&] { return metrics.sum(&WorkerMetrics::output_buffer_bytes) < 64 * 1024; },
              "the output's memory is given back");
+}
+
+TEST_F(Requests, WithLargeValuesLeaveTheirMemoryToTheNextForAWhile) {
+  constexpr std::size_t kBytes = 4'000'000;
+  start({}, 1);
+  constexpr std::size_t kReply = kBytes + 12;
+  Peer peer = connect();
+  const std::string requests =
+      request("SET", "s:1", std::string(kBytes, 'v')) + request("GET", "s:1");
+  const auto spare = [&] { return metrics.sum(&WorkerMetrics::spare_buffer_bytes); };
+  const auto ask = [&] {  // again, should the time be over before somebody looks
+    peer.send(requests);
+    return peer.read_line() == "+OK" && peer.read(kReply).size() == kReply &&
+           peer.ask("PING") == "+PONG";  // the turn that sent it is over and has counted
+  };
+  eventually([&] { return ask() && spare() >= 2 * kBytes; }, "both buffers' memory is kept");
+  EXPECT_LE(spare(), 2 * kSpareLargeBytesMax);
+  store.hold_writes();  // and so the replies
+  peer.send(request("SET", "s:2", "alice") + request("GETRANGE", "s:1", "0", "2999999"));
+  eventually([&] { return metrics.sum(&WorkerMetrics::output_buffer_bytes) > kBytes / 2; }, "held");
+  EXPECT_EQ(connect().ask("PING"), "+PONG");
+  EXPECT_LT(spare(), 2 * kBytes) << "the reply has taken it";
+  store.let_go();
+  EXPECT_EQ(peer.read_line(), "+OK");
+  EXPECT_EQ(peer.read(3'000'012).size(), 3'000'012u);
+  eventually([&] { return spare() == 0; }, "the system has it back");
+  EXPECT_LT(metrics.sum(&WorkerMetrics::input_buffer_bytes), 64u * 1024);
+  EXPECT_LT(metrics.sum(&WorkerMetrics::output_buffer_bytes), 64u * 1024);
+  EXPECT_TRUE(ask());
 }
 
 TEST_F(Requests, OfALongPipelineAreAllAnswered) {

@@ -269,8 +269,7 @@ IOStatus RocksFiles::NewWritableFile(const std::string& path, const rocksdb::Fil
   IOStatus status = target()->NewWritableFile(path, options, file, debug);
   if (status.ok()) status = make_private(path);
   if (!status.ok()) return status;
-  const bool table = path.ends_with(".sst") || path.ends_with(".blob");
-  if (table) *file = std::make_unique<TableFile>(std::move(*file), pacing_);
+  if (path.ends_with(".sst")) *file = std::make_unique<TableFile>(std::move(*file), pacing_);
   return status;
 }
 

@@ -65,17 +65,6 @@ rocksdb::ColumnFamilyOptions column_options(const std::shared_ptr<rocksdb::Cache
   return column;
 }
 
-// Values of a few kilobytes and more are written to files of their own by the flush, and stay there
-// while compaction sorts what refers to them. The older half of these files is collected, so that
-// there is hardly more than as much garbage as data. bench/README.md has the figures.
-rocksdb::ColumnFamilyOptions with_large_values(rocksdb::ColumnFamilyOptions column) {
-  column.enable_blob_files = true;
-  column.min_blob_size = 2 * 1024;
-  column.enable_blob_garbage_collection = true;
-  column.blob_garbage_collection_age_cutoff = 0.5;
-  return column;
-}
-
 // For what is hardly ever read before it is flushed. A look-up searches every run, so a bloom of
 // whole keys keeps those for what is not in it away.
 rocksdb::ColumnFamilyOptions write_mostly(rocksdb::ColumnFamilyOptions column,
@@ -93,8 +82,7 @@ std::vector<rocksdb::ColumnFamilyDescriptor> columns(const std::shared_ptr<rocks
                 static_cast<int>(Column::touches) == 2 && static_cast<int>(Column::meta) == 3 &&
                 kColumns == 4);
   return {
-      {rocksdb::kDefaultColumnFamilyName,
-       with_large_values(write_mostly(column_options(cache, memtable), memtables))},
+      {rocksdb::kDefaultColumnFamilyName, write_mostly(column_options(cache, memtable), memtables)},
       // Walked at any time: that is how a large collection is read.
       {"fields", column_options(cache, memtable / 2)},
       {"touches", write_mostly(column_options(cache, memtable / 2), memtables)},
@@ -132,7 +120,6 @@ rocksdb::DBOptions database_options(std::size_t memtable, int background_jobs) {
 
   database.max_background_jobs = background_jobs;
   database.compaction_readahead_size = 2 * kMiB;
-  database.advise_random_on_open = false;
   database.max_open_files = 512;
   // Opening must not read every file.
   database.skip_stats_update_on_db_open = true;

@@ -102,7 +102,6 @@ struct RocksStore::Impl {
 
   Result<void> open();
   Result<void> open_database();
-  Result<void> check_value_files() const;
   Error open_error(const rocksdb::Status& status) const;
   Result<void> check_usable() const;
   rocksdb::Status write_to_log(rocksdb::WriteBatch& rows);
@@ -173,29 +172,7 @@ Result<void> RocksStore::Impl::open_database() {
   // Compaction can wait; the workers' commands cannot.
   environment->LowerThreadPoolCPUPriority(rocksdb::Env::Priority::LOW, rocksdb::CpuPriority::kLow)
       .PermitUncheckedError();
-  return check_value_files();
-}
-
-// RocksDB looks for its tables when it opens, but not for the files of large values.
-Result<void> RocksStore::Impl::check_value_files() const {
-  // A compaction may have begun, and delete what the metadata still names.
-  database->DisableFileDeletions().PermitUncheckedError();
-  Result<void> result;
-  for (rocksdb::ColumnFamilyHandle* column : columns) {
-    rocksdb::ColumnFamilyMetaData about;
-    database->GetColumnFamilyMetaData(column, &about);
-    for (const rocksdb::BlobMetaData& file : about.blob_files) {
-      const std::string path = file.blob_file_path + "/" + file.blob_file_name;
-      std::uint64_t size = 0;
-      const rocksdb::IOStatus found = files->GetFileSize(path, {}, &size, nullptr);
-      if (found.ok() && size == file.blob_file_size) continue;
-      const auto there = found.ok() ? fmt::format("it has {}", size) : found.ToString();
-      result = Error{Errc::damaged,
-                     fmt::format("{} should have {} bytes: {}", path, file.blob_file_size, there)};
-    }
-  }
-  database->EnableFileDeletions(/*force=*/false).PermitUncheckedError();
-  return result;
+  return {};
 }
 
 Error RocksStore::Impl::open_error(const rocksdb::Status& status) const {
@@ -336,17 +313,13 @@ void RocksStore::describe(
   sum("store_records_and_fields_estimate", Properties::kEstimateNumKeys);
   sum("store_live_data_bytes", Properties::kEstimateLiveDataSize);
   sum("store_table_bytes", Properties::kTotalSstFilesSize);
-  sum("store_value_file_bytes", Properties::kTotalBlobFileSize);
   std::size_t tables = 0;
-  std::size_t value_files = 0;
   for (rocksdb::ColumnFamilyHandle* column : impl_->columns) {
     rocksdb::ColumnFamilyMetaData about;
     impl_->database->GetColumnFamilyMetaData(column, &about);
     tables += about.file_count;
-    value_files += about.blob_file_count;
   }
   number("store_table_files", tables);
-  number("store_value_files", value_files);
   sum("store_pending_compaction_bytes", Properties::kEstimatePendingCompactionBytes);
   of_database("store_running_flushes", Properties::kNumRunningFlushes);
   of_database("store_running_compactions", Properties::kNumRunningCompactions);

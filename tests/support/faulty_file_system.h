@@ -22,8 +22,7 @@ class FaultyFileSystem : public rocksdb::FileSystemWrapper {
   rocksdb::IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
                                     std::unique_ptr<rocksdb::FSWritableFile>* file,
                                     rocksdb::IODebugContext* debug) override {
-    const bool table = path.ends_with(".sst") || path.ends_with(".blob");
-    if (full_ || (full_for_tables_ && table)) return no_space();
+    if (full_ || (full_for_tables_ && path.ends_with(".sst"))) return no_space();
     const rocksdb::IOStatus status = target()->NewWritableFile(path, options, file, debug);
     if (status.ok()) *file = std::make_unique<File>(*this, std::move(*file));
     return status;

@@ -112,17 +112,11 @@ TEST_F(RocksFaults, LosesNothingWhenItIsKilledWhileTheDiskIsFull) {
   EXPECT_EQ(get(*store, "s:2"), "(none)");
 }
 
-class RocksWithoutSpaceForTables : public RocksFaults,
-                                   public ::testing::WithParamInterface<std::size_t> {};
-
-// Values in a table, and in a file of their own.
-INSTANTIATE_TEST_SUITE_P(Bytes, RocksWithoutSpaceForTables, ::testing::Values(1'000, 3'000));
-
-TEST_P(RocksWithoutSpaceForTables, ComeThroughIt) {
+TEST_F(RocksFaults, ComesThroughADiskWithoutSpaceForATable) {
   auto store = open();
   files->set_full_for_tables(true);
-  const std::string value(GetParam(), 'v');
-  std::size_t next = 0;
+  const std::string value(1'000, 'v');
+  int next = 0;
   // A memtable is 4 MiB here, and six may wait.
   for (; next < 50'000; ++next) {
     const auto written = try_put(*store, "s:" + std::to_string(next), value, Store::Stall::wait);
@@ -130,14 +124,14 @@ TEST_P(RocksWithoutSpaceForTables, ComeThroughIt) {
     EXPECT_EQ(written.error().code, Errc::disk_full) << written.error().detail;
     break;
   }
-  EXPECT_GT(next * value.size(), 3'000'000u);
+  EXPECT_GT(next, 3'000);
   EXPECT_EQ(get(*store, "s:0"), value);
   EXPECT_TRUE(store->sync());
   files->set_full_for_tables(false);
   EXPECT_TRUE(put_within(*store, "s:" + std::to_string(next), value, 30s));
-  EXPECT_EQ(rows(*store).size(), next + 1);
+  EXPECT_EQ(rows(*store).size(), static_cast<std::size_t>(next) + 1);
   store.reset();
-  EXPECT_EQ(rows(*open()).size(), next + 1);
+  EXPECT_EQ(rows(*open()).size(), static_cast<std::size_t>(next) + 1);
 }
 
 // RocksDB, if it were told, would never write again, and abort when it is closed.

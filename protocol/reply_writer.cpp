@@ -78,9 +78,10 @@ std::string print_real(double value) {
 }
 
 void ReplyWriter::grow(std::size_t bytes) {
-  if (spare_ == nullptr || bytes < kLargeBytes || bytes > spare_->capacity()) {
-    return out_.reserve(bytes);
-  }
+  // Whoever reads it is charged for all of it.
+  const bool fits = spare_ != nullptr && bytes >= kLargeBytes && spare_->capacity() >= bytes &&
+                    spare_->capacity() / 4 <= bytes;
+  if (!fits) return out_.reserve(bytes);
   spare_->assign(out_);
   spare_->swap(out_);
   spare_->clear();

@@ -23,7 +23,8 @@ class ReplyWriter {
   static constexpr std::size_t kLargeBytes = 1024 * 1024;
 
   // `spare`, if there is one, is memory for a large reply that outgrows its own: where it is large
-  // enough the two are exchanged, and the smaller one is left in it, empty.
+  // enough, and not more than four times as large, the two are exchanged, and the smaller one is
+  // left in it, empty.
   explicit ReplyWriter(std::string& out, Version version = Version::resp2,
                        std::string* spare = nullptr)
       : out_(out), version_(version), spare_(spare) {}

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::string_view kMappingRow = "databases";
 constexpr std::size_t kColdReaderThreads = 2;
+constexpr std::chrono::microseconds kSpillTimeMin{170};
 
 // A SCAN cursor: shard, place in it (a tag), and the shard's generation, 38 bits in all.
 constexpr int kTagBits = 16;
@@ -393,14 +394,16 @@ void Keyspace::when_warm(std::function<void()> ready) {
 void Keyspace::set_active_expiry(bool on) { impl_->active_expiry = on; }
 
 bool Keyspace::upkeep(std::size_t worker, std::size_t workers, std::chrono::microseconds budget) {
-  const auto end = std::chrono::steady_clock::now() + budget;
-  const auto out_of_time = [&] { return std::chrono::steady_clock::now() >= end; };
-  // What leaves makes free what has to be given back.
-  const auto half_over = [&] { return std::chrono::steady_clock::now() >= end - budget / 2; };
+  const auto begin = std::chrono::steady_clock::now();
+  const auto over = [&](auto time) { return std::chrono::steady_clock::now() >= begin + time; };
+  const auto out_of_time = [&] { return over(budget); };
+  // What leaves makes free what has to be given back. Whoever writes waits for it, so it has at
+  // least a third of what a turn has for requests.
+  const auto left_enough = [&] { return over(std::max(budget / 2, kSpillTimeMin)); };
   bool more = false;
   if (impl_->active_expiry) more = impl_->expire(*this, worker, workers, out_of_time);
   more = impl_->clean_up(worker, workers, out_of_time) || more;
-  more = impl_->spill(worker, workers, half_over) || more;
+  more = impl_->spill(worker, workers, left_enough) || more;
   more = impl_->make_way(worker, workers, out_of_time) || more;
   if (worker == 0 && impl_->has_garbage) more = impl_->drain_hashes() || more;
   return more;

@@ -19,11 +19,10 @@ std::span<char> InputBuffer::room(std::size_t bytes) {
 }
 
 void InputBuffer::grow(std::size_t bytes) {
-  if (bytes >= kLargeBytes && capacity() < kLargeBytes) {
-    if (Block spare = spare_.take(); spare.bytes > 0) {
-      if (end_ > 0) std::memcpy(spare.data.get(), data(), end_);
-      memory_ = std::move(spare);
-    }
+  if (is_worth_taking(spare_.bytes(), bytes)) {
+    Block spare = spare_.take();
+    if (end_ > 0) std::memcpy(spare.data.get(), data(), end_);
+    memory_ = std::move(spare);
   }
   if (capacity() >= bytes) return;
   char* const grown = static_cast<char*>(std::realloc(data(), bytes));

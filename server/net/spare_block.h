@@ -13,6 +13,12 @@ inline constexpr std::size_t kLargeBytes = 1024 * 1024;
 // Of input, and of output, a worker keeps one large block, of this much at most.
 inline constexpr std::size_t kSpareLargeBytesMax = 16 * 1024 * 1024;
 
+// A connection is charged for all that it takes, so it takes no more than a few times what it
+// needs.
+inline bool is_worth_taking(std::size_t spare, std::size_t needed) {
+  return needed >= kLargeBytes && spare >= needed && spare / 4 <= needed;
+}
+
 // Memory of malloc's, so that it can grow by realloc.
 struct Block {
   struct Free {

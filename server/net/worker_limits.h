@@ -15,8 +15,9 @@ inline constexpr std::size_t kStagedBytesMax = 32 * 1024;
 inline constexpr std::size_t kScratchBytes = kStagedBytesMax + kReadBytesMax;
 // One read in place, of a large value.
 inline constexpr std::size_t kReadInPlaceBytesMax = 1024 * 1024;
-// A read in place makes at least this much room, and no more than as much again as has come: the
-// length a peer announces is worth nothing until its bytes are here.
+// A read in place makes at least this much room, and no more than as much again as has come, or
+// four times that where memory is kept (spare_block.h): the length a peer announces is worth
+// nothing until its bytes are here.
 inline constexpr std::size_t kRoomBytesMin = 64 * 1024;
 // Requests of one connection, and of all: replies leave at the end of a turn, so it must be short.
 inline constexpr std::size_t kRequestsOfOneMax = 1000;

@@ -212,6 +212,8 @@ class RowMemory {
     left_ -= bytes;
     return std::exchange(next_, next_ + bytes);
   }
+  // Bytes that no row will use.
+  std::size_t lost() const { return lost_; }
 
  private:
   // For a row that does not fit in what is left. Goes on with what is larger then, the rest of
@@ -221,6 +223,7 @@ class RowMemory {
     char* const row = pool_->take(count);
     for (std::size_t i = 0; i < count; ++i) chunks_.push_back(row + i * ChunkPool::kChunk);
     const std::size_t rest = count * ChunkPool::kChunk - bytes;
+    lost_ += std::min(rest, left_);
     if (rest > left_) {
       next_ = row + bytes;
       left_ = rest;
@@ -232,6 +235,7 @@ class RowMemory {
   std::vector<char*> chunks_;
   char* next_ = nullptr;
   std::size_t left_ = 0;
+  std::size_t lost_ = 0;
 };
 
 class SortedRuns : public rocksdb::MemTableRep {
@@ -240,9 +244,11 @@ class SortedRuns : public rocksdb::MemTableRep {
       : MemTableRep(allocator), order_(order), memory_(std::move(pool)) {}
 
   rocksdb::KeyHandle Allocate(std::size_t bytes, char** row) override {
-    bytes_.store(bytes_.load(std::memory_order_relaxed) + bytes + sizeof(Row),
-                 std::memory_order_relaxed);
-    return *row = memory_.allocate(bytes);
+    const std::size_t lost_before = memory_.lost();
+    *row = memory_.allocate(bytes);
+    const std::size_t used = bytes + sizeof(Row) + memory_.lost() - lost_before;
+    bytes_.store(bytes_.load(std::memory_order_relaxed) + used, std::memory_order_relaxed);
+    return *row;
   }
 
   void Insert(rocksdb::KeyHandle handle) override {
@@ -279,7 +285,7 @@ class SortedRuns : public rocksdb::MemTableRep {
   // One thread fills; when it begins anew, it holds the mutex.
   std::array<Row, kRun> filling_;
   std::atomic<std::size_t> filled_{0};
-  std::atomic<std::size_t> bytes_{0};  // of all rows and their places in runs
+  std::atomic<std::size_t> bytes_{0};  // of all rows, their places in runs, and what they lose
 
   mutable std::mutex mutex_;  // guards what follows
   std::vector<std::vector<Row>> runs_;

@@ -172,6 +172,18 @@ TEST(ReplyWriter, TakesSpareMemoryForALargeReply) {
   EXPECT_LT(spare.capacity(), 100u);
 }
 
+// A peer is charged for what its buffer can hold.
+TEST(ReplyWriter, TakesNoMoreThanFourTimesWhatItNeeds) {
+  std::string spare;
+  spare.reserve(5 * ReplyWriter::kLargeBytes);
+  const std::size_t kept = spare.capacity();
+  for (const std::size_t bytes : {ReplyWriter::kLargeBytes, 2 * ReplyWriter::kLargeBytes}) {
+    std::string out;
+    ReplyWriter(out, Version::resp2, &spare).bulk(std::string(bytes, 'v'));
+    EXPECT_EQ(out.capacity() == kept, bytes > ReplyWriter::kLargeBytes) << bytes;
+  }
+}
+
 TEST(ReplyWriter, LeavesSpareMemoryThatIsTooSmallOrMoreThanAReplyNeeds) {
   std::string spare;
   spare.reserve(2 * ReplyWriter::kLargeBytes);

@@ -57,6 +57,19 @@ TEST_F(InputBuffers, UseTheMemoryOfALargeOneAgain) {
   EXPECT_EQ(spare.bytes(), 0u);
 }
 
+// A peer is charged for what its buffer can hold.
+TEST_F(InputBuffers, TakeNoMoreThanFourTimesWhatTheyNeed) {
+  receive(input, value_of(12'000'000));
+  input.clear();
+  const std::size_t kept = spare.bytes();
+  ASSERT_GT(kept, 4 * other.room(kLargeBytes).size());
+  EXPECT_EQ(spare.bytes(), kept);
+  receive(other, large);
+  EXPECT_EQ(spare.bytes(), 0u);
+  EXPECT_EQ(other.capacity(), kept);
+  EXPECT_TRUE(other.view() == large);
+}
+
 TEST_F(InputBuffers, GrowBeyondTheMemoryUsedAgain) {
   receive(input, large);
   input.clear();

@@ -50,7 +50,7 @@ TEST(RocksCrc32c, IsWhatTheLibraryWouldHaveComputed) {
   dlclose(library);
 }
 
-TEST(RocksCrc32c, IsWhatTheLibraryCalls) {
+TEST(RocksCrc32c, IsFoundBeforeTheLibrarysOwn) {
   EXPECT_EQ(dlsym(RTLD_DEFAULT, kName), reinterpret_cast<void*>(&Extend));
 }
 

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "protocol/large_memory.h"
 #include "protocol/wire.h"
 
 namespace sojourn::protocol {
@@ -78,10 +79,7 @@ std::string print_real(double value) {
 }
 
 void ReplyWriter::grow(std::size_t bytes) {
-  // Whoever reads it is charged for all of it.
-  const bool fits = spare_ != nullptr && bytes >= kLargeBytes && spare_->capacity() >= bytes &&
-                    spare_->capacity() / 4 <= bytes;
-  if (!fits) return out_.reserve(bytes);
+  if (spare_ == nullptr || !is_worth_taking(spare_->capacity(), bytes)) return out_.reserve(bytes);
   spare_->assign(out_);
   spare_->swap(out_);
   spare_->clear();

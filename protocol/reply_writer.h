@@ -19,12 +19,8 @@ std::string print_real(double value);
 // by 2n. CR and LF in simple strings and errors become spaces: no text can forge a reply.
 class ReplyWriter {
  public:
-  // Memory that somebody keeps for replies is worth looking for from this size on.
-  static constexpr std::size_t kLargeBytes = 1024 * 1024;
-
-  // `spare`, if there is one, is memory for a large reply that outgrows its own: where it is large
-  // enough, and not more than four times as large, the two are exchanged, and the smaller one is
-  // left in it, empty.
+  // `spare`, if there is one, is memory for a large reply that outgrows its own: where it is worth
+  // taking (large_memory.h) the two are exchanged, and the smaller one is left in it, empty.
   explicit ReplyWriter(std::string& out, Version version = Version::resp2,
                        std::string* spare = nullptr)
       : out_(out), version_(version), spare_(spare) {}

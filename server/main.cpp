@@ -15,6 +15,7 @@
 #include <string>
 #include <utility>
 
+#include "protocol/large_memory.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/cache/journal.h"
@@ -340,7 +341,7 @@ int main(int argc, char** argv) {
   // What RocksDB's memtables are made of, and large values, goes back to the system when it is
   // freed. By itself glibc stops doing so after the first of them: 140 bytes a session at a
   // million.
-  ::mallopt(M_MMAP_THRESHOLD, 1 << 20);
+  ::mallopt(M_MMAP_THRESHOLD, static_cast<int>(sojourn::protocol::kLargeBytes));
   // Small pieces are joined with their neighbours when they are freed. By itself glibc does it for
   // all of them at once now and then, in somebody's turn: 10 ms after the end of a large hash.
   ::mallopt(M_MXFAST, 0);

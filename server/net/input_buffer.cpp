@@ -19,7 +19,7 @@ std::span<char> InputBuffer::room(std::size_t bytes) {
 }
 
 void InputBuffer::grow(std::size_t bytes) {
-  if (is_worth_taking(spare_.bytes(), bytes)) {
+  if (protocol::is_worth_taking(spare_.bytes(), bytes)) {
     Block spare = spare_.take();
     if (end_ > 0) std::memcpy(spare.data.get(), data(), end_);
     memory_ = std::move(spare);

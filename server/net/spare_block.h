@@ -5,19 +5,14 @@
 #include <memory>
 #include <utility>
 
+#include "protocol/large_memory.h"
+
 namespace sojourn::server {
 
-// From here on malloc asks the system for every block (main.cpp) and gives it back when it is
-// freed: new pages take a worker longer than what comes into them does.
-inline constexpr std::size_t kLargeBytes = 1024 * 1024;
+using protocol::kLargeBytes;
+
 // Of input, and of output, a worker keeps one large block, of this much at most.
 inline constexpr std::size_t kSpareLargeBytesMax = 16 * 1024 * 1024;
-
-// A connection is charged for all that it takes, so it takes no more than a few times what it
-// needs.
-inline bool is_worth_taking(std::size_t spare, std::size_t needed) {
-  return needed >= kLargeBytes && spare >= needed && spare / 4 <= needed;
-}
 
 // Memory of malloc's, so that it can grow by realloc.
 struct Block {

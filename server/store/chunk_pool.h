@@ -3,13 +3,13 @@
 #include <atomic>
 #include <cstddef>
 #include <mutex>
-#include <set>
+#include <vector>
 
 namespace sojourn::server {
 
 // Memory in chunks of one huge page, kept for the next who wants some: memtables come and go by the
-// 64 MiB, and getting pages from the kernel and giving them back costs a put 0.3 us, or 3 ms for a
-// value of 8 MB, and flushing pauses of milliseconds.
+// 64 MiB, and getting pages from the kernel and giving them back costs a put 0.3 us, and flushing
+// pauses of milliseconds.
 //
 // Threading: any thread.
 class ChunkPool {
@@ -23,9 +23,8 @@ class ChunkPool {
   ChunkPool(const ChunkPool&) = delete;
   ChunkPool& operator=(const ChunkPool&) = delete;
 
-  // So many chunks, one behind the other; their content is whatever it was. Each is given back by
-  // itself.
-  char* take(std::size_t chunks = 1);
+  // Its content is whatever it was.
+  char* take();
   void give_back(char* chunk);
   // In use and kept.
   std::size_t bytes() const { return chunks_.load(std::memory_order_relaxed) * kChunk; }
@@ -33,14 +32,13 @@ class ChunkPool {
   std::size_t kept_bytes_max() const { return kept_chunks_ * kChunk; }
 
  private:
-  char* take_kept(std::size_t chunks);
-  static void free(char* chunk);
+  void free(char* chunk);
 
   const std::size_t kept_chunks_;
   std::atomic<std::size_t> chunks_{0};
   std::atomic<std::size_t> used_{0};
   std::mutex mutex_;
-  std::set<char*> kept_;  // guarded by mutex_
+  std::vector<char*> kept_;  // guarded by mutex_
 };
 
 }  // namespace sojourn::server

@@ -208,34 +208,26 @@ class RowMemory {
   RowMemory& operator=(const RowMemory&) = delete;
 
   char* allocate(std::size_t bytes) {
-    if (bytes > left_) return begin_chunks(bytes);
+    if (bytes > kLarge) {
+      return large_.emplace_back(std::make_unique_for_overwrite<char[]>(bytes)).get();
+    }
+    if (bytes > left_) {
+      next_ = chunks_.emplace_back(pool_->take());
+      left_ = ChunkPool::kChunk;
+    }
     left_ -= bytes;
     return std::exchange(next_, next_ + bytes);
   }
-  // Bytes that no row will use.
-  std::size_t lost() const { return lost_; }
 
  private:
-  // For a row that does not fit in what is left. Goes on with what is larger then, the rest of
-  // these or of those before, so that half is lost at most.
-  char* begin_chunks(std::size_t bytes) {
-    const std::size_t count = (bytes + ChunkPool::kChunk - 1) / ChunkPool::kChunk;
-    char* const row = pool_->take(count);
-    for (std::size_t i = 0; i < count; ++i) chunks_.push_back(row + i * ChunkPool::kChunk);
-    const std::size_t rest = count * ChunkPool::kChunk - bytes;
-    lost_ += std::min(rest, left_);
-    if (rest > left_) {
-      next_ = row + bytes;
-      left_ = rest;
-    }
-    return row;
-  }
+  // Larger ones have an allocation of their own, so at most an eighth of a chunk is left over.
+  static constexpr std::size_t kLarge = ChunkPool::kChunk / 8;
 
   const std::shared_ptr<ChunkPool> pool_;
   std::vector<char*> chunks_;
+  std::vector<std::unique_ptr<char[]>> large_;
   char* next_ = nullptr;
   std::size_t left_ = 0;
-  std::size_t lost_ = 0;
 };
 
 class SortedRuns : public rocksdb::MemTableRep {
@@ -244,11 +236,9 @@ class SortedRuns : public rocksdb::MemTableRep {
       : MemTableRep(allocator), order_(order), memory_(std::move(pool)) {}
 
   rocksdb::KeyHandle Allocate(std::size_t bytes, char** row) override {
-    const std::size_t lost_before = memory_.lost();
-    *row = memory_.allocate(bytes);
-    const std::size_t used = bytes + sizeof(Row) + memory_.lost() - lost_before;
-    bytes_.store(bytes_.load(std::memory_order_relaxed) + used, std::memory_order_relaxed);
-    return *row;
+    bytes_.store(bytes_.load(std::memory_order_relaxed) + bytes + sizeof(Row),
+                 std::memory_order_relaxed);
+    return *row = memory_.allocate(bytes);
   }
 
   void Insert(rocksdb::KeyHandle handle) override {
@@ -285,7 +275,7 @@ class SortedRuns : public rocksdb::MemTableRep {
   // One thread fills; when it begins anew, it holds the mutex.
   std::array<Row, kRun> filling_;
   std::atomic<std::size_t> filled_{0};
-  std::atomic<std::size_t> bytes_{0};  // of all rows, their places in runs, and what they lose
+  std::atomic<std::size_t> bytes_{0};  // of all rows and their places in runs
 
   mutable std::mutex mutex_;  // guards what follows
   std::vector<std::vector<Row>> runs_;

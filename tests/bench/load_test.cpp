@@ -79,8 +79,11 @@ class Server {
 
 constexpr std::size_t kConnections = 2;
 
-Options of_sets(const Server& server) {
+// A thousand a second.
+Options of_sets(const Server& server, std::size_t requests) {
   Options options;
+  options.rate = 1000;
+  options.requests = requests;
   options.port = server.port();
   options.workload = Workload::set;
   options.keys = 10;
@@ -95,9 +98,7 @@ Share all_of(const Options& options) {
 
 TEST(OpenLoop, SendsAtTheRateItWasGiven) {
   Server server(kConnections, 0);
-  Options options = of_sets(server);
-  options.rate = 1000;
-  options.requests = 101;
+  const Options options = of_sets(server, 101);
   const Result result = Load(options, all_of(options)).run();
   EXPECT_EQ(result.latencies.count(), 101u);
   EXPECT_GE(result.ended - result.began, 100ms);
@@ -105,10 +106,8 @@ TEST(OpenLoop, SendsAtTheRateItWasGiven) {
 
 TEST(OpenLoop, SharesTheRateAmongThreadsByTheirConnections) {
   Server server(kConnections, 0);
-  Options options = of_sets(server);
+  Options options = of_sets(server, 51);
   options.connections = 2 * kConnections;  // the other ones are another thread's
-  options.rate = 1000;
-  options.requests = 51;
   const Result result = Load(options, all_of(options)).run();
   EXPECT_GE(result.ended - result.began, 100ms);
 }
@@ -117,9 +116,7 @@ TEST(OpenLoop, SharesTheRateAmongThreadsByTheirConnections) {
 // by then 45 of the hundred were due 10 ms ago or earlier.
 TEST(OpenLoop, CountsWhatWasDueWhileTheServerPaused) {
   Server server(kConnections, 50);
-  Options options = of_sets(server);
-  options.rate = 1000;
-  options.requests = 100;
+  const Options options = of_sets(server, 100);
   const Result result = Load(options, all_of(options)).run();
   EXPECT_EQ(result.latencies.count(), 100u);
   EXPECT_GE(result.latencies.quantile(0.61), 10ms);
@@ -127,9 +124,7 @@ TEST(OpenLoop, CountsWhatWasDueWhileTheServerPaused) {
 
 TEST(Slices, AddUpToTheWhole) {
   Server server(kConnections, 0);
-  Options options = of_sets(server);
-  options.rate = 1000;
-  options.requests = 60;
+  Options options = of_sets(server, 60);
   options.slice = 10ms;
   std::size_t slices = 0;
   Clock::time_point reached{};

@@ -8,6 +8,8 @@
 #include <limits>
 #include <random>
 
+#include "protocol/large_memory.h"
+
 namespace sojourn::protocol {
 namespace {
 
@@ -159,7 +161,7 @@ TEST(ReplyWriter, PrintsEveryRealSoThatItReadsBack) {
 }
 
 TEST(ReplyWriter, TakesSpareMemoryForALargeReply) {
-  const std::string value(2 * ReplyWriter::kLargeBytes, 'v');
+  const std::string value(2 * kLargeBytes, 'v');
   const std::string reply = "$" + std::to_string(value.size()) + "\r\n" + value + "\r\n";
   std::string out = "+OK\r\n";
   std::string spare;
@@ -175,21 +177,20 @@ TEST(ReplyWriter, TakesSpareMemoryForALargeReply) {
 // A peer is charged for what its buffer can hold.
 TEST(ReplyWriter, TakesNoMoreThanFourTimesWhatItNeeds) {
   std::string spare;
-  spare.reserve(5 * ReplyWriter::kLargeBytes);
+  spare.reserve(5 * kLargeBytes);
   const std::size_t kept = spare.capacity();
-  for (const std::size_t bytes : {ReplyWriter::kLargeBytes, 2 * ReplyWriter::kLargeBytes}) {
+  for (const std::size_t bytes : {kLargeBytes, 2 * kLargeBytes}) {
     std::string out;
     ReplyWriter(out, Version::resp2, &spare).bulk(std::string(bytes, 'v'));
-    EXPECT_EQ(out.capacity() == kept, bytes > ReplyWriter::kLargeBytes) << bytes;
+    EXPECT_EQ(out.capacity() == kept, bytes > kLargeBytes) << bytes;
   }
 }
 
 TEST(ReplyWriter, LeavesSpareMemoryThatIsTooSmallOrMoreThanAReplyNeeds) {
   std::string spare;
-  spare.reserve(2 * ReplyWriter::kLargeBytes);
+  spare.reserve(2 * kLargeBytes);
   const char* const memory = spare.data();
-  for (const std::size_t bytes :
-       {std::size_t{3}, ReplyWriter::kLargeBytes / 2, 2 * ReplyWriter::kLargeBytes}) {
+  for (const std::size_t bytes : {std::size_t{3}, kLargeBytes / 2, 2 * kLargeBytes}) {
     std::string out;
     ReplyWriter(out, Version::resp2, &spare).bulk(std::string(bytes, 'v'));
     EXPECT_GT(out.size(), bytes);

@@ -361,5 +361,16 @@ class Starting(program.SystemTest):
         self.assertFalse(os.path.exists(pid))
 
 
+class TheLog(program.SystemTest):
+    def test_is_summed_up_by_the_program_and_not_in_software(self):
+        """What the dynamic linker says that RocksDB's library calls."""
+        told = subprocess.run(
+            [program.arguments.server, "--version"],
+            env=dict(os.environ, LD_DEBUG="bindings", LD_BIND_NOW="1"),
+            capture_output=True, text=True, check=True)
+        bound = re.findall(r"librocksdb\S* \[0\] to (\S+) \[0\]: .*crc32c6ExtendEjPKcm", told.stderr)
+        self.assertEqual(bound, [program.arguments.server])
+
+
 if __name__ == "__main__":
     program.main()

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 #include <rocksdb/version.h>
 
-#include <memory>
 #include <random>
 #include <string>
 
@@ -17,7 +16,7 @@ constexpr const char* kName = "_ZN7rocksdb6crc32c6ExtendEjPKcm";
 
 std::uint32_t crc_of(const std::string& bytes) { return Extend(0, bytes.data(), bytes.size()); }
 
-// RFC 3720, B.4.
+// That it is what the library calls, tests/system/restart_test.py looks for. RFC 3720, B.4.
 TEST(RocksCrc32c, IsThatOfTheStandard) {
   std::string ascending;
   for (char i = 0; i < 32; ++i) ascending += i;
@@ -48,10 +47,6 @@ TEST(RocksCrc32c, IsWhatTheLibraryWouldHaveComputed) {
         << size << " bytes from " << from;
   }
   dlclose(library);
-}
-
-TEST(RocksCrc32c, IsFoundBeforeTheLibrarysOwn) {
-  EXPECT_EQ(dlsym(RTLD_DEFAULT, kName), reinterpret_cast<void*>(&Extend));
 }
 
 }  // namespace

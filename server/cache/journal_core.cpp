@@ -139,6 +139,9 @@ void Journal::Core::commit_loop() {
     commit_cv_.wait(lock, [&] { return ending_ || writer_ == Writer::committer; });
     if (ending_ || !write_all(lock)) return;
     writer_ = Writer::nobody;
+    lock.unlock();
+    store_->prepare();
+    lock.lock();
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <new>
 
 namespace sojourn::server {
@@ -20,6 +21,10 @@ char* ChunkPool::take() {
       return chunk;
     }
   }
+  return allocate();
+}
+
+char* ChunkPool::allocate() {
   void* chunk = ::operator new(kChunk, std::align_val_t(kChunk));
   // Without huge pages it works, too.
   (void)::madvise(chunk, kChunk, MADV_HUGEPAGE);
@@ -27,8 +32,27 @@ char* ChunkPool::take() {
   return static_cast<char*>(chunk);
 }
 
+bool ChunkPool::has_kept(std::size_t bytes) const {
+  const std::size_t chunks = std::min((bytes + kChunk - 1) / kChunk, kept_chunks_);
+  const std::lock_guard lock(mutex_);
+  return kept_.size() >= chunks;
+}
+
+void ChunkPool::prepare(std::size_t bytes) {
+  constexpr std::size_t kPage = 4096;
+  while (!has_kept(bytes)) {
+    char* const chunk = allocate();
+    for (std::size_t at = 0; at < kChunk; at += kPage) static_cast<volatile char*>(chunk)[at] = 0;
+    keep(chunk);
+  }
+}
+
 void ChunkPool::give_back(char* chunk) {
   used_.fetch_sub(1, std::memory_order_relaxed);
+  keep(chunk);
+}
+
+void ChunkPool::keep(char* chunk) {
   {
     const std::lock_guard lock(mutex_);
     if (kept_.size() < kept_chunks_) {

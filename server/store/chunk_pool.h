@@ -28,16 +28,23 @@ class ChunkPool {
   void give_back(char* chunk);
   // In use and kept.
   std::size_t bytes() const { return chunks_.load(std::memory_order_relaxed) * kChunk; }
+  // Whether so many bytes, or all it ever keeps, can be had without new memory: a huge page that the
+  // system has to find, and to clear, takes milliseconds where a host took it back.
+  bool has_kept(std::size_t bytes) const;
+  // Sees to that, for who has the time.
+  void prepare(std::size_t bytes);
   std::size_t used_bytes() const { return used_.load(std::memory_order_relaxed) * kChunk; }
   std::size_t kept_bytes_max() const { return kept_chunks_ * kChunk; }
 
  private:
+  char* allocate();
+  void keep(char* chunk);
   void free(char* chunk);
 
   const std::size_t kept_chunks_;
   std::atomic<std::size_t> chunks_{0};
   std::atomic<std::size_t> used_{0};
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::vector<char*> kept_;  // guarded by mutex_
 };
 

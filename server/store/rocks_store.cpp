@@ -29,6 +29,11 @@ namespace {
 constexpr std::array<std::string_view, kColumns> kColumnNames = {"records", "fields", "touches",
                                                                  "meta"};
 
+// New chunks of memtables are got by prepare(): a batch that may not wait begins one in each column
+// at most, and what is prepared at once lasts for a while.
+constexpr std::size_t kMemtableBytesAtHand = 2 * ChunkPool::kChunk;
+constexpr std::size_t kMemtableBytesPrepared = 6 * ChunkPool::kChunk;
+
 std::string_view name_of(Column column) { return kColumnNames[static_cast<std::size_t>(column)]; }
 
 rocksdb::WriteOptions write_options() {
@@ -240,6 +245,10 @@ Result<StoreSequence> RocksStore::write(Batch& batch, Stall stall) {
   const auto give_up = std::chrono::steady_clock::now() + impl_->options.stall_patience;
   while (true) {
     if (auto usable = impl_->check_usable(); !usable) return usable.error();
+    if (stall == Stall::refuse &&
+        !impl_->setup.memtables->has_kept(batch.bytes() + kMemtableBytesAtHand)) {
+      return Error{Errc::unavailable, "a memtable may need memory that has to be got first"};
+    }
     const rocksdb::Status status = impl_->write_to_log(rows);
     if (status.ok()) return impl_->written = impl_->database->GetLatestSequenceNumber();
     Error error = impl_->write_error(status, batch.changes());
@@ -249,6 +258,8 @@ Result<StoreSequence> RocksStore::write(Batch& batch, Stall stall) {
     impl_->events->wait_for_change(std::chrono::milliseconds(5));
   }
 }
+
+void RocksStore::prepare() { impl_->setup.memtables->prepare(kMemtableBytesPrepared); }
 
 Result<void> RocksStore::sync() {
   if (auto usable = impl_->check_usable(); !usable) return usable;

@@ -52,6 +52,7 @@ class RocksStore : public Store {
 
   std::unique_ptr<Batch> make_batch() override;
   Result<StoreSequence> write(Batch& batch, Stall stall) override;
+  void prepare() override;
   Result<void> sync() override;
   Result<std::optional<std::string>> read(Column column, std::string_view key) override;
   Result<std::unique_ptr<Cursor>> walk(Column column) override;

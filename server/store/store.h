@@ -64,7 +64,8 @@ class Store {
  public:
   enum class Stall : std::uint8_t {
     wait,    // wait while the store catches up
-    refuse,  // fail with Errc::unavailable at once, nothing written
+    refuse,  // fail with Errc::unavailable at once, nothing written, if the store has to catch up,
+             // or needs memory that prepare() would have got
   };
 
   virtual ~Store() = default;
@@ -75,6 +76,8 @@ class Store {
   // Errc::unavailable: nothing written, may be tried again; with Stall::wait only after a long
   // wait. Errc::storage: whether it was written is unknown, and no write may follow.
   virtual Result<StoreSequence> write(Batch& batch, Stall stall) = 0;
+  // Gets ready, in its own time, what the next writes want. For who has just written and may wait.
+  virtual void prepare() {}
   // Never to be tried again after it failed (the kernel may have dropped the pages).
   virtual Result<void> sync() = 0;
   // The row under key, or nullopt when there is none; a failure is never nullopt.

@@ -74,6 +74,7 @@ class FaultyStore : public Store {
     return error(*fault, "writing");
   }
 
+  void prepare() override { behind_.prepare(); }
   Result<void> sync() override {
     std::optional<Fault> fault;
     {

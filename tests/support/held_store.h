@@ -24,6 +24,7 @@ class HeldStore : public Store {
   Result<StoreSequence> write(Batch& batch, Stall stall) override {
     return store_.write(batch, stall);
   }
+  void prepare() override { store_.prepare(); }
   Result<void> sync() override { return store_.sync(); }
   Result<std::optional<std::string>> read(Column column, std::string_view key) override {
     return store_.read(column, key);

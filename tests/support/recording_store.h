@@ -40,6 +40,7 @@ class RecordingStore : public Store {
   // Until let go, calls hang.
   void hold_writes(bool hold) { set(writes_held_, hold); }
   void hold_syncs(bool hold) { set(syncs_held_, hold); }
+  void hold_prepares(bool hold) { set(prepares_held_, hold); }
   // Until told otherwise, writes (syncs) end with this; nothing is written then.
   void fail_writes(std::optional<Errc> code) { set(write_failure_, code); }
   void fail_syncs(bool fail) { set(syncs_fail_, fail); }
@@ -52,6 +53,7 @@ class RecordingStore : public Store {
   int writes_running() const { return get(writes_running_); }
   int syncs_begun() const { return get(syncs_begun_); }
   int syncs() const { return get(syncs_); }
+  int prepares_begun() const { return get(prepares_begun_); }
 
   std::unique_ptr<Batch> make_batch() override { return std::make_unique<RecordingBatch>(); }
 
@@ -72,6 +74,12 @@ class RecordingStore : public Store {
         {static_cast<RecordingBatch&>(batch).list, std::this_thread::get_id(), stall});
     apply(written_.back().changes);
     return written_.size();
+  }
+
+  void prepare() override {
+    std::unique_lock lock(mutex_);
+    ++prepares_begun_;
+    changed_.wait(lock, [&] { return !prepares_held_; });
   }
 
   Result<void> sync() override {
@@ -155,6 +163,7 @@ class RecordingStore : public Store {
   std::array<std::map<std::string, std::string, std::less<>>, kColumns> rows_;
   bool writes_held_ = false;
   bool syncs_held_ = false;
+  bool prepares_held_ = false;
   bool syncs_fail_ = false;
   bool stalled_ = false;
   std::optional<Errc> write_failure_;
@@ -162,6 +171,7 @@ class RecordingStore : public Store {
   int writes_begun_ = 0;
   int writes_running_ = 0;
   int syncs_begun_ = 0;
+  int prepares_begun_ = 0;
   int syncs_ = 0;
 };
 

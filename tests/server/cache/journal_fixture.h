@@ -75,6 +75,7 @@ class JournalTest : public ::testing::Test {
   }
 
   void open(Journal::Options options = quiet()) {
+    const int prepares_before = store_.prepares_begun();
     auto opened = Journal::open(store_, options, log_);
     ASSERT_TRUE(opened) << opened.error().detail;
     journal_ = std::move(*opened);
@@ -84,8 +85,15 @@ class JournalTest : public ::testing::Test {
       turn(kWarmUp);
       return store_.written().back().by == std::this_thread::get_id();
     }));
+    ASSERT_TRUE(eventually([&] { return store_.prepares_begun() > prepares_before; }));
     ASSERT_TRUE(journal_->flush());
     syncs_at_start_ = store_.syncs();
+  }
+  // Whatever a failed test left held: the journal's threads can end.
+  void TearDown() override {
+    store_.hold_writes(false);
+    store_.hold_syncs(false);
+    store_.hold_prepares(false);
   }
   bool a_sync_begins() const {
     return eventually([&] { return store_.syncs_begun() > syncs_at_start_; });

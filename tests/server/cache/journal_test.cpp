@@ -221,6 +221,18 @@ TEST_F(JournalTest, WhatAStalledStoreRefusesTheCommitterWrites) {
   EXPECT_EQ(journal_->state(), StorageState::ok);
 }
 
+TEST_F(JournalTest, WorkersWriteWhileTheCommitterPreparesTheStore) {
+  open();
+  const int prepares_before = store_.prepares_begun();
+  store_.hold_prepares(true);
+  store_.stall(true);
+  turn("s:1");
+  ASSERT_TRUE(eventually([&] { return store_.prepares_begun() > prepares_before; }));
+  store_.stall(false);
+  EXPECT_TRUE(released(turn("s:2")));
+  EXPECT_EQ(store_.written().back().by, std::this_thread::get_id());
+}
+
 TEST_F(JournalTest, AWorkerIsNotKeptWritingForTheOthers) {
   open();
   std::atomic<int> more = 10;

@@ -22,6 +22,7 @@ class RocksFaults : public RocksStoreTest {
                                 Store::Stall stall = Store::Stall::refuse) {
     const auto batch = store.make_batch();
     batch->put(Column::records, {key}, {value});
+    store.prepare();
     return store.write(*batch, stall);
   }
 

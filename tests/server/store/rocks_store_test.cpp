@@ -321,6 +321,21 @@ TEST_F(RocksStoreTest, ClosesAndOpensQuicklyWithMuchInItsLog) {
   EXPECT_EQ(rows(*store).size(), 20'000u);
 }
 
+TEST_F(RocksStoreTest, HasNobodyWhoMayNotWaitGetMemoryForMemtables) {
+  const auto store = open();
+  const auto batch = store->make_batch();
+  batch->put(Column::records, {"s:1"}, {"alice"});
+  const auto refused = store->write(*batch, Store::Stall::refuse);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::unavailable);
+  EXPECT_EQ(get(*store, "s:1"), "(none)");
+  store->prepare();
+  const std::uint64_t prepared = store->memory_bytes();
+  EXPECT_TRUE(store->write(*batch, Store::Stall::refuse));
+  EXPECT_EQ(store->memory_bytes(), prepared);
+  EXPECT_EQ(get(*store, "s:1"), "alice");
+}
+
 TEST_F(RocksStoreTest, DescribesItself) {
   const auto store = open();
   put(*store, "s:1", "alice");

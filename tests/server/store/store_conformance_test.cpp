@@ -150,6 +150,7 @@ TEST_P(StoreConformance, CountsItsChanges) {
   batch->erase_range(Column::fields, "a", "b");
   EXPECT_EQ(batch->changes(), 3u);
   EXPECT_GT(batch->bytes(), empty);
+  store().prepare();
   EXPECT_EQ(*store().write(*batch, Store::Stall::refuse), 4u);
   EXPECT_EQ(store().sequence(), 4u);
   batch->clear();

@@ -134,16 +134,7 @@ std::size_t SlabHeap::malloc_bytes() const {
 Slab& SlabHeap::new_slab(Arena& arena, std::size_t size_index) {
   const std::uint32_t units = kUnitsFor[size_index];
   const std::lock_guard guard(regions_lock_);
-  std::uint32_t run = units;
-  while (run < Region::kUnits && with_run_[run] == nullptr) ++run;
-  if (with_run_[run] == nullptr) {
-    Region* const region = Region::map(regions_.size() >= kSmallPageRegions);
-    region->index = regions_.size();
-    regions_.push_back(region);
-    regions_count_.store(regions_.size(), std::memory_order_relaxed);
-    list(*region);
-  }
-  Region& region = *with_run_[run];
+  Region& region = region_with(units);
   unlist(region);
   Slab& slab = region.take(units);
   list(region);
@@ -185,6 +176,23 @@ void SlabHeap::unlist(Slab& slab) {
 
 // --- regions; under their lock ---
 
+Region& SlabHeap::region_with(std::uint32_t units) {
+  std::uint32_t run = units;
+  while (run < Region::kUnits && with_run_[run] == nullptr) ++run;
+  const bool huge = regions_.size() >= kSmallPageRegions;
+  if (with_run_[run] == nullptr) {
+    Region* const region = huge ? source_.take() : Region::map(false);
+    region->index = regions_.size();
+    regions_.push_back(region);
+    regions_count_.store(regions_.size(), std::memory_order_relaxed);
+    list(*region);
+  } else if (run == Region::kUnits / 2 && huge) {
+    // Half of one is left; when that is used up, it is too late to begin.
+    source_.expect();
+  }
+  return *with_run_[run];
+}
+
 void SlabHeap::list(Region& region) {
   region.run = region.leaving ? 0 : region.longest_run();
   if (region.run == 0) return;
@@ -219,6 +227,7 @@ bool SlabHeap::give_back() {
     regions_count_.store(regions_.size(), std::memory_order_relaxed);
   }
   Region::unmap(region);
+  source_.stop();
   return true;
 }
 

@@ -9,6 +9,7 @@
 
 #include "server/base/lock.h"
 #include "server/memory/region.h"
+#include "server/memory/region_source.h"
 #include "server/memory/size_class.h"
 
 namespace sojourn::server {
@@ -83,6 +84,7 @@ class SlabHeap {
   static std::size_t arena_of_this_thread();
   void* take_from(Arena& arena, std::size_t size_index);
   Slab& new_slab(Arena& arena, std::size_t size_index);
+  Region& region_with(std::uint32_t units);
   void end_slab(Slab& slab);
   static void list(Slab& slab);
   static void unlist(Slab& slab);
@@ -93,6 +95,7 @@ class SlabHeap {
 
   // Taken with an arena's lock held, never the other way round.
   Lock regions_lock_;
+  RegionSource source_;
   std::vector<Region*> regions_;
   std::array<Region*, Region::kUnits + 1> with_run_{};  // by their longest run of free units
   std::size_t empty_ = 0;                               // in the last of these lists

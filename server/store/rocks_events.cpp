@@ -1,11 +1,16 @@
 #include "server/store/rocks_events.h"
 
+#include <rocksdb/db.h>
+#include <rocksdb/metadata.h>
+
+#include <algorithm>
 #include <chrono>
 #include <cstdarg>
 #include <cstdio>
 #include <mutex>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "server/store/rocks_status.h"
 
@@ -104,6 +109,20 @@ void RocksEvents::OnErrorRecoveryEnd(const rocksdb::BackgroundErrorRecoveryInfo&
 
 void RocksEvents::OnStallConditionsChanged(const rocksdb::WriteStallInfo&) {
   changed_.notify_all();
+}
+
+void SortedRunsWatch::count(rocksdb::DB& database) {
+  std::vector<rocksdb::ColumnFamilyMetaData> columns;
+  database.GetAllColumnFamilyMetaData(&columns);
+  std::size_t most = 0;
+  for (const auto& column : columns) {
+    std::size_t runs = 0;
+    for (const auto& level : column.levels) {
+      runs += level.level == 0 ? level.files.size() : !level.files.empty();
+    }
+    most = std::max(most, runs);
+  }
+  pacing_.note_sorted_runs(most);
 }
 
 }  // namespace sojourn::server

@@ -12,6 +12,7 @@
 
 #include "server/base/log.h"
 #include "server/base/result.h"
+#include "server/store/pacing.h"
 
 namespace sojourn::server {
 
@@ -42,6 +43,24 @@ class RocksEvents : public rocksdb::EventListener {
   mutable std::mutex mutex_;
   std::optional<Error> failure_;
   std::condition_variable changed_;
+};
+
+// Tells a pacing how many sorted runs compaction has before it. That must live as long.
+class SortedRunsWatch : public rocksdb::EventListener {
+ public:
+  explicit SortedRunsWatch(Pacing& pacing) : pacing_(pacing) {}
+
+  void OnFlushCompleted(rocksdb::DB* database, const rocksdb::FlushJobInfo&) override {
+    count(*database);
+  }
+  void OnCompactionCompleted(rocksdb::DB* database, const rocksdb::CompactionJobInfo&) override {
+    count(*database);
+  }
+
+ private:
+  void count(rocksdb::DB& database);
+
+  Pacing& pacing_;
 };
 
 }  // namespace sojourn::server

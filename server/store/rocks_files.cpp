@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <utility>
 
 namespace sojourn::server {
@@ -32,11 +33,21 @@ IOStatus in_pieces(const rocksdb::Slice& data, PacedWork& work, Append append) {
 class TableFile : public rocksdb::FSWritableFileOwnerWrapper {
  public:
   TableFile(std::unique_ptr<rocksdb::FSWritableFile> file, const Pacing* pacing)
-      : FSWritableFileOwnerWrapper(std::move(file)), work_(pacing) {}
+      : FSWritableFileOwnerWrapper(std::move(file)),
+        pacing_(pacing),
+        work_(std::in_place, pacing, Pacing::Work::compaction) {}
+
+  // Which is the only thing that tells whose it is, before anything is written.
+  void SetIOPriority(rocksdb::Env::IOPriority priority) override {
+    target()->SetIOPriority(priority);
+    if (priority == rocksdb::Env::IO_HIGH) work_.emplace(pacing_, Pacing::Work::flush);
+    if (priority == rocksdb::Env::IO_USER)
+      work_.emplace(nullptr, Pacing::Work::flush);  // writes wait
+  }
 
   IOStatus Append(const rocksdb::Slice& data, const IOOptions& options,
                   IODebugContext* debug) override {
-    return in_pieces(data, work_, [&](const rocksdb::Slice& piece) {
+    return in_pieces(data, *work_, [&](const rocksdb::Slice& piece) {
       return target()->Append(piece, options, debug);
     });
   }
@@ -47,7 +58,8 @@ class TableFile : public rocksdb::FSWritableFileOwnerWrapper {
   }
 
  private:
-  PacedWork work_;
+  const Pacing* const pacing_;
+  std::optional<PacedWork> work_;
 };
 
 // Takes a file that is to be deleted out of the kernel's cache in small steps. It tries only: what
@@ -284,7 +296,7 @@ rocksdb::FileOptions RocksFiles::OptimizeForCompactionTableWrite(
 
 IOStatus RocksFiles::DeleteFile(const std::string& path, const IOOptions& options,
                                 IODebugContext* debug) {
-  forget_pages(*target(), path, PacedWork(pacing_));
+  forget_pages(*target(), path, PacedWork(pacing_, Pacing::Work::flush));
   return target()->DeleteFile(path, options, debug);
 }
 

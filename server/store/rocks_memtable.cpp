@@ -203,12 +203,15 @@ class RowMemory {
   explicit RowMemory(std::shared_ptr<ChunkPool> pool) : pool_(std::move(pool)) {}
   ~RowMemory() {
     for (char* chunk : chunks_) pool_->give_back(chunk);
+    pool_->count_other(-static_cast<std::ptrdiff_t>(large_bytes_));
   }
   RowMemory(const RowMemory&) = delete;
   RowMemory& operator=(const RowMemory&) = delete;
 
   char* allocate(std::size_t bytes) {
     if (bytes > kLarge) {
+      large_bytes_ += bytes;
+      pool_->count_other(static_cast<std::ptrdiff_t>(bytes));
       return large_.emplace_back(std::make_unique_for_overwrite<char[]>(bytes)).get();
     }
     if (bytes > left_) {
@@ -226,6 +229,7 @@ class RowMemory {
   const std::shared_ptr<ChunkPool> pool_;
   std::vector<char*> chunks_;
   std::vector<std::unique_ptr<char[]>> large_;
+  std::size_t large_bytes_ = 0;
   char* next_ = nullptr;
   std::size_t left_ = 0;
 };

@@ -170,7 +170,7 @@ Result<void> RocksStore::Impl::open_database() {
   CHECK(rocksdb::crc32c::Extend(0, "123456789", 9) == 0xe3069283);
   setup.database.env = environment.get();
   setup.database.info_log = make_rocks_logger(log);
-  setup.database.listeners = {events};
+  setup.database.listeners = {events, std::make_shared<SortedRunsWatch>(pacing)};
   setup.database.wal_filter = &stop_at_hole;
   rocksdb::DB* opened = nullptr;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;

@@ -13,6 +13,7 @@ namespace {
 
 using std::chrono::microseconds;
 using std::chrono::steady_clock;
+using Work = Pacing::Work;
 
 // The pool keeps memory for two memtables of two chunks.
 class PacingTest : public testing::Test {
@@ -37,28 +38,56 @@ void work_for(microseconds time) {
 }
 
 TEST_F(PacingTest, NeverPausesBeforeItIsTurnedOn) {
-  EXPECT_EQ(pacing.step().pause, microseconds(0));
+  EXPECT_EQ(pacing.step(Work::flush).pause, microseconds(0));
 }
 
 TEST_F(PacingTest, PausesLessTheFurtherBehind) {
   pacing.turn_on(true);
   use(4);
-  const Pacing::Step calm = pacing.step();
+  const Pacing::Step calm = pacing.step(Work::flush);
   use(5);
-  const Pacing::Step behind = pacing.step();
+  const Pacing::Step behind = pacing.step(Work::flush);
   use(6);
-  EXPECT_EQ(pacing.step().pause, behind.pause);
+  EXPECT_EQ(pacing.step(Work::flush).pause, behind.pause);
   use(7);
-  EXPECT_EQ(pacing.step().pause, microseconds(0));
+  EXPECT_EQ(pacing.step(Work::flush).pause, microseconds(0));
   EXPECT_GT(calm.pause, behind.pause);
   EXPECT_LT(calm.work, behind.work);
   EXPECT_GT(behind.pause, microseconds(0));
 }
 
+TEST_F(PacingTest, LeavesAFlushTheTimeUntilTheNextMemtableIsFull) {
+  pacing.turn_on(true);
+  use(2);
+  const Pacing::Step just_begun = pacing.step(Work::flush);
+  use(3);
+  const Pacing::Step half_full = pacing.step(Work::flush);
+  use(4);
+  EXPECT_GT(just_begun.pause, half_full.pause);
+  EXPECT_GT(half_full.pause, pacing.step(Work::flush).pause);
+}
+
+TEST_F(PacingTest, PausesCompactionLessTheMoreRunsThereAre) {
+  EXPECT_EQ(pacing.step(Work::compaction).pause, microseconds(0));
+  pacing.turn_on(true);
+  use(7);
+  auto last = microseconds::max();
+  for (const std::size_t runs : {8, 16, 24, 25, 41}) {
+    pacing.note_sorted_runs(runs);
+    EXPECT_LT(pacing.step(Work::compaction).pause, last) << runs;
+    last = pacing.step(Work::compaction).pause;
+  }
+  EXPECT_EQ(last, microseconds(0));
+  pacing.note_sorted_runs(0);
+  const auto none = pacing.step(Work::compaction).pause;
+  pacing.note_sorted_runs(8);
+  EXPECT_EQ(pacing.step(Work::compaction).pause, none);
+}
+
 TEST_F(PacingTest, SleepsAfterWork) {
   pacing.turn_on(true);
-  const auto [work, pause] = pacing.step();
-  PacedWork paced(&pacing);
+  const auto [work, pause] = pacing.step(Work::flush);
+  PacedWork paced(&pacing, Work::flush);
   work_for(work);
   const auto begin = steady_clock::now();
   paced.give_way();
@@ -70,12 +99,12 @@ TEST_F(PacingTest, DoesNotSleepBeforeItHasWorked) {
   // The shortest of many: anything may take long on a busy machine.
   auto shortest = steady_clock::duration::max();
   for (int attempt = 0; attempt < 100; ++attempt) {
-    PacedWork paced(&pacing);
+    PacedWork paced(&pacing, Work::flush);
     const auto begin = steady_clock::now();
     paced.give_way();
     shortest = std::min(shortest, steady_clock::now() - begin);
   }
-  EXPECT_LT(shortest, pacing.step().pause);
+  EXPECT_LT(shortest, pacing.step(Work::flush).pause);
 }
 
 }  // namespace

@@ -321,6 +321,15 @@ TEST_F(RocksStoreTest, ClosesAndOpensQuicklyWithMuchInItsLog) {
   EXPECT_EQ(rows(*store).size(), 20'000u);
 }
 
+TEST_F(RocksStoreTest, CountsTheMemoryOfLargeRows) {
+  const auto store = open();
+  put(*store, "s:1", "alice");
+  const std::uint64_t before = store->memory_bytes();
+  put(*store, "s:2", std::string(1'000'000, 'v'));
+  EXPECT_GE(store->memory_bytes(), before + 1'000'000);
+  EXPECT_LE(store->memory_bytes(), before + 1'100'000);
+}
+
 TEST_F(RocksStoreTest, HasNobodyWhoMayNotWaitGetMemoryForMemtables) {
   const auto store = open();
   const auto batch = store->make_batch();

@@ -171,6 +171,9 @@ class Keyspace {
   // held it leaves for the next time.
   // Stops after about `budget` of time; true if there is more to do at once.
   bool upkeep(std::size_t worker, std::size_t workers, std::chrono::microseconds budget);
+  // Whether upkeep has values leave now, which is not to be put off: writers may wait for the room.
+  // For that worker.
+  bool makes_room(std::size_t worker) const;
   void set_active_expiry(bool on);  // DEBUG SET-ACTIVE-EXPIRE
 
   const std::shared_ptr<Watches>& watches() const;  // for WatchedKey

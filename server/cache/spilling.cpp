@@ -264,6 +264,10 @@ Keyspace::Room Keyspace::room() const {
   return dry ? Room::none : Room::soon;
 }
 
+bool Keyspace::makes_room(std::size_t worker) const {
+  return impl_->sweeps[worker].spill.under_way;
+}
+
 bool Keyspace::any_away() const { return impl_->any_away.load(std::memory_order_acquire); }
 std::uint64_t Keyspace::spilled() const { return impl_->spilled.load(std::memory_order_relaxed); }
 std::uint64_t Keyspace::brought_back() const {

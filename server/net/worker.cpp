@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "server/base/check.h"
 #include "server/commands/connection_end.h"
@@ -151,6 +152,11 @@ void Worker::end_turn() {
   sendable_ = kSentPerTurnMax;
   tls_work_.end_turn();
   const auto [wall, cpu] = turn_timer_.end(long_turn_);
+  if (std::exchange(upkeep_in_turn_, false)) {
+    upkeep_share_.note_step(wall, TurnTimer::wall_clock());
+  } else {
+    upkeep_share_.note_turn(wall);
+  }
   if (wall < long_turn_) [[likely]]
     return;
   const Time now = services_.clock.now();
@@ -382,9 +388,7 @@ void Worker::take_in(FileDescriptor socket, const TlsContext* tls) {
       tls != nullptr ? TlsStream::accept(*tls, settings_->tls_auth_clients, tls_work_) : nullptr);
   const bool without_tls = tls != nullptr && connection->tls() == nullptr;
   const std::uint64_t id = connection->state.id;
-  connection->wake = [this, id] {
-    asio::post(io_, [this, id] { wake(id); });
-  };
+  connection->wake = [this, id] { asio::post(io_, [this, id] { wake(id); }); };
   epoll_event event{};
   event.events = connection->interest = EPOLLIN;
   event.data.ptr = connection.get();

@@ -27,6 +27,7 @@
 #include "server/net/output_pool.h"
 #include "server/net/published_states.h"
 #include "server/net/tls_work.h"
+#include "server/net/upkeep_share.h"
 #include "server/observe/turn_timer.h"
 
 struct epoll_event;
@@ -156,6 +157,7 @@ class Worker {
   void wait_until(Connection& connection, Time until);
   void tick();
   void upkeep();
+  void schedule_upkeep();
   void resume_due(Time now);
   void end_unauthenticated(Time now);
   void look_through_connections(Time now);
@@ -209,9 +211,11 @@ class Worker {
   using Due = std::pair<Time, std::uint64_t>;
   std::priority_queue<Due, std::vector<Due>, std::greater<>> waiting_until_;
   std::deque<std::uint64_t> handshakes_;  // that wait for their turn, and epoll is not asked
-  std::deque<Due> unauthenticated_;  // or shaking hands; in order of their deadlines
+  std::deque<Due> unauthenticated_;       // or shaking hands; in order of their deadlines
   bool turn_scheduled_ = false;
+  UpkeepShare upkeep_share_;
   bool upkeep_scheduled_ = false;
+  bool upkeep_in_turn_ = false;
   std::ptrdiff_t buffers_unreported_ = 0;
   std::function<void()> drained_;
   bool draining_ = false;

@@ -77,8 +77,8 @@ inline constexpr std::chrono::seconds kWarnEvery{10};
 
 // Expired keys go, and their deletions are written, within this time and a little.
 inline constexpr std::chrono::milliseconds kTick{32};
-// Upkeep that has much to do takes turns with the sockets, a step each. Steps must be short: a turn
-// has to serve what came in during the step, too, or requests pile up until upkeep is done.
+// A step of upkeep that has much to do (upkeep_share.h). Steps must be short: a turn has to serve
+// what came in during the step, too.
 inline constexpr std::chrono::microseconds kUpkeepBudget{100};
 // No turn is as long: what latency-monitor-threshold is when it is off.
 inline constexpr std::chrono::milliseconds kLongestTurn = std::chrono::hours(24);

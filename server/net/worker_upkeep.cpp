@@ -51,10 +51,16 @@ void Worker::tick() {
 }
 
 void Worker::upkeep() {
+  upkeep_in_turn_ = true;
   upkeep_scheduled_ = services_.keyspace.upkeep(index_, count_, kUpkeepBudget);
-  if (!upkeep_scheduled_) return;
-  // There is more to do: the sockets get their turn first.
+  if (upkeep_scheduled_) schedule_upkeep();
+}
+
+// There is more to do: the sockets get their turn first.
+void Worker::schedule_upkeep() {
   boost::asio::post(io_, [this] {
+    const bool may_wait = !services_.keyspace.makes_room(index_);
+    if (may_wait && !upkeep_share_.due(TurnTimer::wall_clock())) return schedule_upkeep();
     const Turn turn(*this);
     upkeep();
   });

@@ -36,7 +36,9 @@ class Site:
     def listening(self):
         if self.nginx.poll() is not None:
             raise AssertionError("nginx ended")
-        return os.path.exists(self.socket)
+        # It is bound, and so there, before anybody listens.
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(self.socket) == 0
 
     def get(self, step, session_id, query):
         connection = http.client.HTTPConnection("site")
